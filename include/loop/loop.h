@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The event loop: the only module (with loop/watch, loop/timer and loop/signals behind it) that
+ * names libevent. One loop a process, one thread. A "turn" is one wait and the callbacks that it
+ * gave; work put off with loop_defer runs at the end of the turn, which is where objects are freed
+ * that a callback further up may still be using.
+ */
+#ifndef HIVEDOOR_LOOP_LOOP_H
+#define HIVEDOOR_LOOP_LOOP_H
+
+#include "base/list.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct loop;
+struct event_base;
+
+/* Work for the end of this turn; embedded in its owner. Each runs once a loop_defer. */
+struct loop_task {
+    struct list node;
+    void (*fn)(void *arg);
+    void *arg;
+};
+
+/* A hook that runs at the end of every turn after the deferred tasks (flush output, logs). */
+struct loop_hook {
+    struct list node;
+    void (*fn)(void *arg);
+    void *arg;
+};
+
+/* Never NULL (aborts when the host has no epoll). */
+struct loop *loop_new(void);
+/* Runs what is deferred, then frees. Everything registered must be gone before. */
+void loop_free(struct loop *loop);
+/* Runs until loop_stop. */
+void loop_run(struct loop *loop);
+/* One turn; waits for an event only if `wait`. For tests. */
+void loop_turn(struct loop *loop, bool wait);
+/* Ends loop_run after this turn. */
+void loop_stop(struct loop *loop);
+
+void loop_task_init(struct loop_task *task, void (*fn)(void *arg), void *arg);
+/* Runs the task once at the end of this turn; a task already waiting stays where it is. A task
+ * deferred by a running task runs in the same end-of-turn, at most 64 rounds, then next turn. */
+void loop_defer(struct loop *loop, struct loop_task *task);
+void loop_task_cancel(struct loop_task *task);
+/* Calls free(ptr) at the end of this turn. */
+void loop_free_later(struct loop *loop, void *ptr);
+
+void loop_hook_add(struct loop *loop, struct loop_hook *hook, void (*fn)(void *arg), void *arg);
+void loop_hook_remove(struct loop_hook *hook);
+
+/* Monotonic milliseconds, taken once a turn. */
+uint64_t loop_now_ms(const struct loop *loop);
+/* For loop/ only. */
+struct event_base *loop_base(struct loop *loop);
+
+#endif

@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Counters shared by all processes without a lock: one anonymous shared mapping (a memfd), cut into
+ * one slot a process; a slot has one writer, its process, and every process may read. A slot holds
+ * the fixed counters and gauges of COUNTER_TABLE, and a table of labelled series ("requests of site
+ * a.com with code 200"), found by their label text once and then written through a pointer.
+ *
+ * The supervisor makes the mapping before it starts the others; the keeper sums it up. Counters of
+ * a slot go on when its process is replaced; gauges are set to 0 by slot_adopt.
+ */
+#ifndef HIVEDOOR_STATS_COUNTER_H
+#define HIVEDOOR_STATS_COUNTER_H
+
+#include "base/err.h"
+#include "base/str.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* X(NAME, "metric_name", type, "labels or empty", "help"); metric names are given the prefix
+ * "hivedoor_"; rows of one metric stand together and repeat its help. */
+#define COUNTER_TABLE(X)                                                                           \
+    X(CONNS_ACCEPTED, "connections_accepted_total", COUNTER, "", "Client connections accepted.")   \
+    X(CONNS_REFUSED, "connections_refused_total", COUNTER, "", "Client connections closed at once for a limit.") \
+    X(CONNS_PROXY, "connections", GAUGE, "state=\"proxy\"", "Client connections by state.")        \
+    X(CONNS_HANDSHAKE, "connections", GAUGE, "state=\"handshake\"", "Client connections by state.") \
+    X(CONNS_OPEN, "connections", GAUGE, "state=\"open\"", "Client connections by state.")          \
+    X(CONNS_IDLE, "connections", GAUGE, "state=\"idle\"", "Client connections by state.")          \
+    X(CONNS_DRAINING, "connections", GAUGE, "state=\"draining\"", "Client connections by state.")  \
+    X(EXCHANGES_HEAD, "exchanges", GAUGE, "state=\"head\"", "Exchanges by state.")                 \
+    X(EXCHANGES_ROUTE, "exchanges", GAUGE, "state=\"route\"", "Exchanges by state.")               \
+    X(EXCHANGES_CONNECT, "exchanges", GAUGE, "state=\"connect\"", "Exchanges by state.")           \
+    X(EXCHANGES_RELAY, "exchanges", GAUGE, "state=\"relay\"", "Exchanges by state.")               \
+    X(EXCHANGES_TUNNEL, "exchanges", GAUGE, "state=\"tunnel\"", "Exchanges by state.")             \
+    X(TLS_FULL, "tls_handshakes_total", COUNTER, "kind=\"full\"", "TLS handshakes done.")          \
+    X(TLS_RESUMED, "tls_handshakes_total", COUNTER, "kind=\"resumed\"", "TLS handshakes done.")    \
+    X(TLS_FAILED, "tls_handshakes_failed_total", COUNTER, "", "TLS handshakes that failed.")       \
+    X(CLIENT_BYTES_IN, "client_bytes_total", COUNTER, "direction=\"in\"", "Bytes on client connections, as on the wire.") \
+    X(CLIENT_BYTES_OUT, "client_bytes_total", COUNTER, "direction=\"out\"", "Bytes on client connections, as on the wire.") \
+    X(UPSTREAM_BYTES_IN, "upstream_bytes_total", COUNTER, "direction=\"in\"", "Bytes on connections to services.") \
+    X(UPSTREAM_BYTES_OUT, "upstream_bytes_total", COUNTER, "direction=\"out\"", "Bytes on connections to services.") \
+    X(LINKS_DIALING, "upstream_links", GAUGE, "state=\"dialing\"", "Connections to services by state.") \
+    X(LINKS_BUSY, "upstream_links", GAUGE, "state=\"busy\"", "Connections to services by state.")  \
+    X(LINKS_IDLE, "upstream_links", GAUGE, "state=\"idle\"", "Connections to services by state.")  \
+    X(LINKS_OPENED, "upstream_links_opened_total", COUNTER, "", "Connections to services opened.") \
+    X(LINKS_REUSED, "upstream_links_reused_total", COUNTER, "", "Requests sent on a kept connection.") \
+    X(GENERATIONS, "generations", GAUGE, "", "Configuration generations alive in a process.")      \
+    X(GENERATION_CURRENT, "generation_current", GAUGE, "", "Number of the generation being served (highest of all processes).") \
+    X(DNS_QUERIES, "dns_queries_total", COUNTER, "", "DNS questions asked.")                       \
+    X(DNS_FAILURES, "dns_failures_total", COUNTER, "", "DNS questions without a usable answer.")   \
+    X(DNS_TRUNCATED, "dns_truncated_total", COUNTER, "", "DNS answers thrown away because they were truncated.") \
+    X(RELOADS_OK, "reloads_total", COUNTER, "outcome=\"ok\"", "Reloads by outcome.")               \
+    X(RELOADS_UNCHANGED, "reloads_total", COUNTER, "outcome=\"unchanged\"", "Reloads by outcome.") \
+    X(RELOADS_FAILED, "reloads_total", COUNTER, "outcome=\"failed\"", "Reloads by outcome.")       \
+    X(PROCESS_STARTS, "process_starts_total", COUNTER, "", "Times a process of this role was started.") \
+    X(PROCESS_CRASHES, "process_crashes_total", COUNTER, "", "Times a process ended unasked.")     \
+    X(LOG_LOST, "log_lines_lost_total", COUNTER, "", "Log lines that standard output did not take.") \
+    X(CHECKS_FAILED, "checks_failed_total", COUNTER, "", "Internal checks that failed; report these.")
+
+enum counter {
+#define COUNTER_ENUM(name, metric, type, labels, help) COUNTER_##name,
+    COUNTER_TABLE(COUNTER_ENUM)
+#undef COUNTER_ENUM
+        COUNTER_COUNT
+};
+
+/* Families of labelled series: X(NAME, "metric_name", type, "help"). */
+#define SERIES_TABLE(X)                                                                            \
+    X(REQUESTS, "requests_total", COUNTER, "Requests by site, code and reason.")                   \
+    X(UPSTREAM_REQUESTS, "upstream_requests_total", COUNTER, "Requests sent by service and endpoint.") \
+    X(UPSTREAM_FAILURES, "upstream_failures_total", COUNTER, "Failures by service, endpoint and reason.") \
+    X(UPSTREAM_CONNECTS, "upstream_connects_total", COUNTER, "Connections opened by service and endpoint.") \
+    X(UPSTREAM_ACTIVE, "upstream_active", GAUGE, "Requests in flight by service and endpoint.")    \
+    X(SERVICE_ENDPOINTS, "service_endpoints", GAUGE, "Addresses known by service.")                \
+    X(CERTIFICATE_EXPIRY, "certificate_expiry_seconds", GAUGE, "End of validity, seconds since 1970, by first name and key type.") \
+    X(CONN_ENDS, "connections_closed_total", COUNTER, "Client connections closed, by reason.")
+
+enum series {
+#define SERIES_ENUM(name, metric, type, help) SERIES_##name,
+    SERIES_TABLE(SERIES_ENUM)
+#undef SERIES_ENUM
+        SERIES_COUNT
+};
+
+enum slot_role { SLOT_FREE, SLOT_SUPERVISOR, SLOT_KEEPER, SLOT_WORKER };
+enum slot_state { SLOT_DOWN, SLOT_STARTING, SLOT_READY, SLOT_DRAINING };
+
+#define SERIES_LABELS_MAX 232
+#define SERIES_PER_SLOT   16384
+
+struct series_cell {
+    uint64_t value;
+    uint32_t used;   /* enum series + 1, written last */
+    uint32_t hash;
+    char labels[SERIES_LABELS_MAX]; /* NUL-terminated: site="a.com",code="200" */
+};
+
+struct slot {
+    uint64_t values[COUNTER_COUNT];
+    uint32_t role;
+    uint32_t state;
+    int32_t pid;
+    uint32_t index;           /* worker number */
+    uint64_t started_wall_ms;
+    uint64_t generation;      /* what this process serves */
+    uint64_t series_overflow; /* series that found no room */
+    struct series_cell series[SERIES_PER_SLOT];
+};
+
+struct counters {
+    struct slot *slots; /* the mapping, owned */
+    size_t count;
+    int fd; /* the memfd, owned */
+};
+
+/* Makes the mapping; memory is touched only as it is used. */
+int counters_create(size_t slot_count, struct counters *out) MUST_USE;
+/* Maps one that another process made; takes the descriptor. */
+int counters_open(int fd, size_t slot_count, struct counters *out) MUST_USE;
+void counters_fini(struct counters *c);
+
+/* This process becomes the writer of `index`: gauges (fixed and series) are set to 0, pid, role and
+ * start time are written. The pointer is valid until counters_fini. */
+struct slot *slot_adopt(struct counters *c, size_t index, enum slot_role role, uint32_t worker);
+
+/* Single writer: a relaxed load and store, no locked instruction. */
+static inline void counter_add(struct slot *s, enum counter which, uint64_t n)
+{
+    __atomic_store_n(&s->values[which], __atomic_load_n(&s->values[which], __ATOMIC_RELAXED) + n,
+                     __ATOMIC_RELAXED);
+}
+
+static inline void counter_inc(struct slot *s, enum counter which)
+{
+    counter_add(s, which, 1);
+}
+
+static inline void counter_dec(struct slot *s, enum counter which)
+{
+    counter_add(s, which, UINT64_MAX);
+}
+
+static inline void counter_set(struct slot *s, enum counter which, uint64_t v)
+{
+    __atomic_store_n(&s->values[which], v, __ATOMIC_RELAXED);
+}
+
+/*
+ * The cell of a labelled series, made on first use; never NULL: when the table is full, a spill
+ * cell that no metric shows is returned and series_overflow counts it. `labels` is the Prometheus
+ * label text without braces, already escaped (text_label), cut at SERIES_LABELS_MAX - 1.
+ */
+uint64_t *series_cell(struct slot *s, enum series which, struct str labels);
+
+static inline void cell_add(uint64_t *cell, uint64_t n)
+{
+    __atomic_store_n(cell, __atomic_load_n(cell, __ATOMIC_RELAXED) + n, __ATOMIC_RELAXED);
+}
+
+/* Sum of a counter over all slots. */
+uint64_t counters_sum(const struct counters *c, enum counter which);
+
+#endif

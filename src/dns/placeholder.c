@@ -1,0 +1,1 @@
+typedef int dns_placeholder;

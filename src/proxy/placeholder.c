@@ -1,0 +1,1 @@
+typedef int proxy_placeholder;

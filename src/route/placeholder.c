@@ -1,0 +1,1 @@
+typedef int route_placeholder;

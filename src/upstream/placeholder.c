@@ -1,0 +1,1 @@
+typedef int upstream_placeholder;
