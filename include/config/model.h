@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The configuration as a value: what the file says, checked, with every default filled in.
+ * Immutable once made. Made by config/load in the loader, and again, from the normalised text in the
+ * bundle and by the same code, in keeper and workers. All strings live in the model's arena.
+ */
+#ifndef HIVEDOOR_CONFIG_MODEL_H
+#define HIVEDOOR_CONFIG_MODEL_H
+
+#include "base/addr.h"
+#include "base/arena.h"
+#include "base/log.h"
+#include "base/str.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Where bytes of a site go: a name to be resolved (or a literal address) and a port. */
+struct model_target {
+    struct str text;  /* as written: "http://service-a:5000" */
+    struct str host;  /* lower case; without brackets; a trailing dot (absolute name) is kept */
+    uint16_t port;    /* 80 unless written */
+    bool is_literal;  /* host is an address: `addr` holds it with its port */
+    struct addr addr;
+    struct str service; /* "host:port", the name under which endpoints are published */
+};
+
+struct model_timeouts { /* all in milliseconds */
+    uint32_t handshake_ms;
+    uint32_t header_ms;
+    uint32_t idle_ms;
+    uint32_t attempt_ms;  /* one address */
+    uint32_t connect_ms;  /* all of them */
+    uint32_t response_ms; /* until the response header, and between two parts of a body */
+    uint32_t tunnel_ms;   /* idle time of an upgraded connection */
+};
+
+struct model_limits {
+    uint32_t header_bytes;   /* request line and fields together */
+    uint32_t headers;        /* number of fields */
+    uint32_t connections;    /* a worker's client connections; 0: auto, from the fd limit */
+    uint64_t body_bytes;     /* UINT64_MAX: none */
+};
+
+struct model_route {
+    struct str prefix; /* "/" or "/api": whole segments, no slash at the end */
+    struct model_target to;
+    bool strip;        /* the prefix is cut off before the path goes on */
+    struct model_timeouts timeouts; /* site's and global ones inherited */
+    uint64_t body_bytes;
+};
+
+enum model_http { MODEL_HTTP_REDIRECT, MODEL_HTTP_SERVE, MODEL_HTTP_OFF };
+
+struct model_site {
+    struct str name;    /* lower case, no port */
+    struct str *aliases;
+    size_t alias_count;
+    struct model_route *routes; /* longest prefix first; none when `redirect` is set */
+    size_t route_count;
+    struct str redirect; /* "https://c.com": path and query are appended; empty if none */
+    uint16_t redirect_code;
+    enum model_http http; /* what port 80 does with this site */
+    uint32_t line;        /* where the site stands in the file */
+};
+
+struct model_acme {
+    bool has_relay;
+    struct model_target relay;
+    struct str relay_path; /* path of the relay URL, without the slash at the end: "" or "/x" */
+    struct str folder;     /* empty if none */
+    bool strip;
+};
+
+enum model_access { MODEL_ACCESS_JSON, MODEL_ACCESS_TEXT, MODEL_ACCESS_OFF, MODEL_ACCESS_AUTO };
+
+struct model {
+    struct arena arena;
+    struct addr *listen_http;
+    size_t listen_http_count; /* 0: off */
+    struct addr *listen_https;
+    size_t listen_https_count;
+    struct addr admin; /* len 0: off */
+    uint32_t workers;  /* 0: auto, one a usable core */
+    struct str *certificates; /* files and folders, made absolute against the file's folder */
+    size_t certificate_count;
+    struct model_acme acme;
+    struct addr_net *proxy_trust;
+    size_t proxy_trust_count;
+    struct addr_net *forwarded_trust;
+    size_t forwarded_trust_count;
+    struct str unknown_site; /* empty: refuse; else a name that a certificate covers */
+    int tls_min;             /* 0x0303 (1.2) or 0x0304 (1.3) */
+    struct model_timeouts timeouts;
+    struct model_limits limits;
+    uint32_t dns_refresh_ms;
+    struct addr *dns_servers; /* none: auto, from resolv.conf */
+    size_t dns_server_count;
+    uint32_t drain_ms;
+    enum log_level log_level;
+    enum model_access access;
+    struct model_site *sites; /* in the order of the file */
+    size_t site_count;
+};
+
+/* Accepts NULL. */
+void model_free(struct model *m);
+/* Every distinct target (routes of all sites, and the ACME relay): what the keeper resolves. The
+ * array is the caller's (free); the targets are borrowed. */
+size_t model_targets(const struct model *m, const struct model_target ***out_targets);
+/* Every name that needs a certificate (site names and aliases). The array is the caller's. */
+size_t model_names(const struct model *m, struct str **out_names);
+
+#endif

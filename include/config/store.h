@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The loader's walk over `certificates:`: reads every file and folder (sorted, symlinks followed,
+ * hidden files and anything above 1 MiB skipped, one level deep), feeds tls_match, and says what is
+ * missing. Also the digest over all that was read.
+ */
+#ifndef HIVEDOOR_CONFIG_STORE_H
+#define HIVEDOOR_CONFIG_STORE_H
+
+#include "config/diag.h"
+#include "config/model.h"
+#include "tls/tls_match.h"
+
+#include <stdint.h>
+
+/* SHA-256 over the configuration file, every file substituted into it, every certificate file's
+ * name and bytes, in a fixed order. */
+struct store_digest {
+    uint8_t bytes[32];
+};
+
+/*
+ * Loads everything that `config_path` says: model, certificates, digest. `previous` may be NULL.
+ * ERR_SYNTAX when the configuration has errors (all in `diags`); a broken or missing certificate is
+ * a warning, never an error: the site is refused on 443 until it is there.
+ */
+int store_load(const char *config_path, const struct tls_set *previous, struct diags *diags,
+               struct model **out_model, struct tls_set *out_certs, struct store_digest *out_digest)
+    MUST_USE;
+/* Only the digest: reads the same bytes, parses as little as possible. */
+int store_digest(const char *config_path, struct store_digest *out_digest) MUST_USE;
+
+#endif

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One certificate with its chain and key, kept as DER; the only module that holds a private key.
+ * Immutable and counted. What is needed before a handshake (names, validity, kind) is stored beside
+ * the DER, so that ten thousand certificates cost neither start nor reload an X.509 parse.
+ *
+ * Loader: makes them from PEM (tls_pem, tls_match). Keeper: holds them without keys, for expiry.
+ * Workers: turn them into an SSL_CTX on first use (tls_ctx).
+ */
+#ifndef HIVEDOOR_TLS_TLS_CERT_H
+#define HIVEDOOR_TLS_TLS_CERT_H
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/pack.h"
+#include "base/str.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum tls_key_kind { TLS_KEY_ECDSA, TLS_KEY_RSA, TLS_KEY_KINDS };
+
+#define TLS_CHAIN_MAX 10
+#define TLS_NAMES_MAX 1000
+
+struct tls_cert {
+    unsigned refs;
+    enum tls_key_kind kind;
+    int64_t not_before; /* seconds since 1970 UTC */
+    int64_t not_after;
+    uint8_t fingerprint[32]; /* SHA-256 of the leaf's DER */
+    struct str serial;       /* upper-case hex */
+    struct str issuer;       /* one line, for logs */
+    struct str source;       /* "chain.pem + key.pem": where it came from */
+    struct str *names;       /* dNSNames of the SAN, lower case; never the subject's CN */
+    size_t name_count;
+    struct str chain[TLS_CHAIN_MAX]; /* DER, leaf first */
+    size_t chain_count;
+    struct str key; /* PKCS#8 DER in secret memory; empty in the keeper */
+};
+
+/* "ecdsa", "rsa". */
+const char *tls_key_kind_text(enum tls_key_kind kind);
+/*
+ * From DER: leaf first, then its issuers; `key_der` may be empty. Everything is copied. ERR_SYNTAX
+ * (no certificate), ERR_UNSUPPORTED (key type), ERR_MISMATCH (key is of another certificate),
+ * ERR_LIMIT.
+ */
+int tls_cert_new(const struct str *chain, size_t chain_count, struct str key_der, struct str source,
+                 struct tls_cert **out_cert) MUST_USE;
+struct tls_cert *tls_cert_ref(struct tls_cert *c);
+/* The last reference gone: the key is zeroed. Accepts NULL. */
+void tls_cert_unref(struct tls_cert *c);
+/* Whether one of its names matches `host` (lower case): exact, or "*." for exactly one label. */
+bool tls_cert_covers(const struct tls_cert *c, struct str host);
+bool tls_cert_is_valid_at(const struct tls_cert *c, int64_t unix_seconds);
+/* For the bundle. Everything above is stored; the key only if `with_key`. */
+void tls_cert_pack(const struct tls_cert *c, struct packer *p, bool with_key);
+/* Copies out of the bundle without parsing any X.509; ERR_SYNTAX on nonsense. */
+int tls_cert_unpack(struct unpacker *u, struct tls_cert **out_cert) MUST_USE;
+
+#endif

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * From any number of PEM files to a set of usable certificates: chain and key are matched by public
+ * key whatever the files are called, across all files (loader only).
+ *
+ * Rules: a leaf is a certificate that signs no other one given (or has a matching key); its chain is
+ * built from what stands in its own file first, then from the other files. Of several certificates
+ * with the same set of names and the same key kind the one that is valid now and ends last wins. The set
+ * that runs (`previous`) is consulted so that nothing good is lost: where a name that `previous`
+ * serves with a valid certificate of a kind would get none, or an older or an expired one, the
+ * previous certificate stays and a note says so (half-written pair, vanished file, stale copy).
+ */
+#ifndef HIVEDOOR_TLS_TLS_MATCH_H
+#define HIVEDOOR_TLS_TLS_MATCH_H
+
+#include "base/err.h"
+#include "base/str.h"
+#include "tls/tls_cert.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct tls_set {
+    struct tls_cert **certs; /* owned array of references */
+    size_t count;
+};
+
+void tls_set_fini(struct tls_set *set);
+
+/* What the matcher has to say; `kept` and `unused` are warnings, not errors. */
+enum tls_note_kind {
+    TLS_NOTE_BAD_FILE,    /* PEM that does not decode, or an encrypted key */
+    TLS_NOTE_NO_KEY,      /* a leaf without a key anywhere: half-written? */
+    TLS_NOTE_NO_LEAF,     /* a key without a certificate */
+    TLS_NOTE_KEPT,        /* the running certificate stays; text says why */
+    TLS_NOTE_OLDER,       /* a certificate that was not taken: an equal newer one exists */
+    TLS_NOTE_EXPIRED,     /* taken, but not valid now */
+    TLS_NOTE_CHAIN,       /* the issuer's certificate is missing */
+    TLS_NOTE_STAGING,     /* issued by a test CA: browsers will refuse it */
+};
+struct tls_note {
+    enum tls_note_kind kind;
+    const char *file; /* borrowed from the call's input, or NULL */
+    const char *text; /* what is wrong and what to do; valid during the call */
+};
+typedef void (*tls_note_fn)(void *arg, const struct tls_note *note);
+
+struct tls_matcher;
+struct tls_matcher *tls_matcher_new(tls_note_fn note, void *arg);
+void tls_matcher_free(struct tls_matcher *m);
+/* Takes the PEM (or DER) bytes of one file; `file` is copied. Files with neither certificate nor
+ * key in them are ignored unless they look like broken PEM. Returns how many objects were found. */
+size_t tls_matcher_add(struct tls_matcher *m, const char *file, struct str bytes);
+/* Matches; `previous` may be NULL; `wanted` are the names that sites use (previous certificates
+ * are only kept for these). Always gives a set, maybe an empty one. */
+void tls_matcher_finish(struct tls_matcher *m, const struct tls_set *previous,
+                        const struct str *wanted, size_t wanted_count, int64_t now,
+                        struct tls_set *out_set);
+
+#endif

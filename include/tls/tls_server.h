@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The server side of TLS for one generation: its certificates, the immutable table of the names in
+ * them (tls_sni), the SSL_CTX made from a certificate on first use (tls_ctx), and the settings.
+ * Workers only. Counted, because connections outlive a reload.
+ *
+ * Versions 1.2 and 1.3, no renegotiation, no compression, no 0-RTT, session cache off, tickets from
+ * the worker's ring, X25519MLKEM768 (where the library has it), X25519, then P-256 and P-384. A session is bound to
+ * the certificate table entry (session id context), so one site's session never opens another.
+ */
+#ifndef HIVEDOOR_TLS_TLS_SERVER_H
+#define HIVEDOOR_TLS_TLS_SERVER_H
+
+#include "base/err.h"
+#include "base/str.h"
+#include "tls/tls_match.h"
+#include "tls/tls_ticket.h"
+
+#include <stdbool.h>
+
+struct tls_server;
+
+struct tls_settings {
+    int min_version;              /* TLS1_2_VERSION or TLS1_3_VERSION */
+    struct str default_name;      /* certificate for no or an unknown name; empty: refuse */
+    const struct tls_ticket_ring *tickets; /* borrowed, lives as long as the worker, changes in place */
+    const char *const *alpn;      /* offered protocols, best first, NULL-terminated; borrowed */
+};
+
+/* Takes references on the certificates. Never fails on a single bad certificate: that is found by
+ * the loader (tls_server_verify). */
+int tls_server_new(const struct tls_set *set, const struct tls_settings *settings,
+                   struct tls_server **out_server) MUST_USE;
+struct tls_server *tls_server_ref(struct tls_server *t);
+void tls_server_unref(struct tls_server *t);
+/* Turns every certificate into an SSL_CTX once and throws it away: the loader's proof that a worker
+ * will be able to. `out_bad` gets the first one that fails. */
+int tls_server_verify(struct tls_server *t, const struct tls_cert **out_bad) MUST_USE;
+/* Whether a TLS client asking for `name` (lower case) would get a certificate of that name. */
+bool tls_server_has(const struct tls_server *t, struct str name);
+
+#endif

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A TLS stream (server side): the stream ops over OpenSSL behind an own pair of BIOs. Ciphertext is
+ * read into one large scratch buffer of the worker and served from there; records written gather in
+ * the stream's output buffer and go out once a loop turn. No other floor knows OpenSSL.
+ */
+#ifndef HIVEDOOR_TLS_TLS_STREAM_H
+#define HIVEDOOR_TLS_TLS_STREAM_H
+
+#include "net/stream.h"
+#include "tls/tls_server.h"
+
+#include <stdbool.h>
+
+/* What a worker's TLS streams share: the ciphertext scratch and the list of streams with output to
+ * send at the end of the turn. */
+struct tls_worker;
+struct tls_worker *tls_worker_new(struct loop *loop);
+void tls_worker_free(struct tls_worker *w);
+
+/*
+ * Takes the descriptor. `early` are bytes already read from it (behind a PROXY header); they are
+ * copied. Takes a reference on `server`. Never NULL.
+ */
+struct stream *tls_stream_accept(struct tls_worker *w, struct tls_server *server, int fd,
+                                 struct str early, stream_fn fn, void *arg);
+/*
+ * Drives the handshake; call when readable (and once at the start). OK when done (stays OK),
+ * ERR_AGAIN, ERR_TLS, ERR_NOT_FOUND (refused: no certificate for the name; alert sent),
+ * ERR_PROTOCOL (the first bytes are plain HTTP), ERR_EOF or ERR_RESET.
+ */
+int tls_stream_handshake(struct stream *s) MUST_USE;
+
+struct tls_info {
+    struct str sni;      /* lower case; empty if none was sent */
+    struct str alpn;     /* chosen, empty if none */
+    const char *version; /* "TLSv1.3" */
+    const char *cipher;
+    const char *group;   /* key exchange, "" if unknown */
+    bool resumed;
+};
+/* After the handshake; borrowed from the stream. */
+void tls_stream_info(const struct stream *s, struct tls_info *out_info);
+/* Whether the certificate of this connection covers `host` (lower case). */
+bool tls_stream_covers(const struct stream *s, struct str host);
+/* One line for the log on the last OpenSSL error of this stream ("unsupported protocol"). */
+const char *tls_stream_error(const struct stream *s);
+
+#endif
