@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Hop-by-hop fields (RFC 9110 section 7.6.1): taken out of a message before it is forwarded, with
+ * whatever Connection names, except fields that it may not name (FIELD_PROTECTED).
+ */
+#ifndef HIVEDOOR_HTTP_HOP_H
+#define HIVEDOOR_HTTP_HOP_H
+
+#include "base/err.h"
+#include "http/message.h"
+
+#include <stdbool.h>
+
+struct hop {
+    struct str upgrade; /* protocols asked for or chosen; empty if none; in the message's arena */
+    bool te_trailers;   /* TE: trailers was there (it is added again by whoever supports it) */
+};
+
+/* Removes them and says what they were. Framing fields are removed too: the writers add them. An
+ * Upgrade counts only with "Connection: upgrade", in HTTP/1.1, and never for "h2c". */
+void hop_strip(struct message *m, struct hop *out_hop);
+
+#endif

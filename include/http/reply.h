@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Answers of our own: redirects and error pages. Small, plain, with a request id and never an
+ * internal name; text, or JSON when the client prefers it, HTML for browsers.
+ */
+#ifndef HIVEDOOR_HTTP_REPLY_H
+#define HIVEDOOR_HTTP_REPLY_H
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "http/message.h"
+
+struct reply {
+    struct message head; /* status, Content-Type, Content-Length is left to the writer */
+    struct str body;     /* in the arena */
+};
+
+#define REPLY_ID_MAX 33
+/* A fresh request id: 32 hex digits of random. */
+void reply_new_id(char dst[static REPLY_ID_MAX]);
+
+/* The page for a reason; `request` decides the form by its Accept and may be NULL. 503 gets
+ * Retry-After: `retry_after_s` if > 0; 405 gets Allow. Every reply carries X-Request-Id and
+ * Cache-Control: no-store. */
+void reply_error(struct arena *arena, enum why why, const struct message *request, struct str id,
+                 unsigned retry_after_s, struct reply *out_reply);
+/* A redirect (301, 302, 307, 308) to `location` (already valid as a field value). */
+void reply_redirect(struct arena *arena, uint16_t status, struct str location, struct str id,
+                    struct reply *out_reply);
+/* Any answer with a body (challenges, the admin pages). */
+void reply_make(struct arena *arena, uint16_t status, struct str content_type, struct str body,
+                struct reply *out_reply);
+
+#endif
