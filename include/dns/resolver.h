@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * DNS questions through c-ares on the loop (keeper only). One question, one answer, one deadline of
+ * its own; no search list, no cache, no TTL, no /etc/hosts; a truncated answer is asked again over
+ * TCP and never given to anybody. The descriptor of /etc/resolv.conf is read at resolver_new only.
+ */
+#ifndef HIVEDOOR_DNS_RESOLVER_H
+#define HIVEDOOR_DNS_RESOLVER_H
+
+#include "base/addr.h"
+#include "base/err.h"
+#include "base/str.h"
+#include "loop/loop.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct resolver;
+
+enum resolver_type { RESOLVER_A, RESOLVER_AAAA };
+
+enum resolver_outcome {
+    RESOLVER_ANSWER,    /* NOERROR with addresses */
+    RESOLVER_EMPTY,     /* NOERROR without any */
+    RESOLVER_NXDOMAIN,
+    RESOLVER_SERVFAIL,  /* SERVFAIL, REFUSED, NOTIMP, malformed */
+    RESOLVER_SILENT,    /* nobody answered in time */
+};
+
+/* Addresses have port 0; borrowed for the call. */
+typedef void (*resolver_fn)(void *arg, enum resolver_outcome outcome, const struct addr *addrs,
+                            size_t count);
+
+#define RESOLVER_TIMEOUT_MS 500
+#define RESOLVER_TRIES      2
+#define RESOLVER_ADDRS_MAX  1024
+
+/* `servers` empty: those of resolv.conf. ERR_NOT_FOUND: no usable server. */
+int resolver_new(struct loop *loop, const struct addr *servers, size_t server_count,
+                 struct resolver **out_resolver) MUST_USE;
+/* Every open question ends without a callback. */
+void resolver_free(struct resolver *r);
+/* Asks; the callback comes later, never from inside, within about 1.5 s. `name` is absolute with or without its
+ * trailing dot. */
+void resolver_ask(struct resolver *r, struct str name, enum resolver_type type, resolver_fn fn,
+                  void *arg);
+/* Whether the server in use is Docker's embedded one (127.0.0.11): then `tasks.NAME` is asked first. */
+bool resolver_is_docker(const struct resolver *r);
+/* Questions asked, failed, truncated since the start. */
+struct resolver_stats {
+    uint64_t asked;
+    uint64_t failed;
+    uint64_t truncated;
+};
+void resolver_stats(const struct resolver *r, struct resolver_stats *out_stats);
+
+#endif

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The data path of one worker: everything that connections and exchanges share. The daemon makes
+ * one, gives it listening sockets and generations, and asks it to drain. Everything here runs in one
+ * thread and never opens a file, resolves a name or blocks.
+ */
+#ifndef HIVEDOOR_PROXY_PROXY_H
+#define HIVEDOOR_PROXY_PROXY_H
+
+#include "base/err.h"
+#include "base/str.h"
+#include "loop/loop.h"
+#include "proxy/settings.h"
+#include "stats/counter.h"
+#include "tls/tls_ticket.h"
+#include "upstream/upstream.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct proxy;
+
+/* What the data path asks of the daemon around it. */
+struct proxy_env {
+    struct loop *loop;
+    struct slot *slot;
+    const struct tls_ticket_ring *tickets; /* changes in place */
+    bool access_text;                      /* access lines for people instead of JSON (log is set up) */
+    /* Look for a challenge token in the folder; answered by proxy_challenge_answer. */
+    void (*challenge_ask)(void *arg, uint32_t id, struct str token);
+    /* DNS should look at this service now. */
+    void (*hurry)(void *arg, struct str service);
+    /* Drained: no connection is left. */
+    void (*drained)(void *arg);
+    void *arg;
+};
+
+/* Never NULL. */
+struct proxy *proxy_new(const struct proxy_env *env);
+/* Closes whatever is left. */
+void proxy_free(struct proxy *p);
+/* The generation for new connections and requests; takes a reference, drops the one on the old. */
+void proxy_set_current(struct proxy *p, struct proxy_settings *s);
+/* NULL before the first. */
+struct proxy_settings *proxy_current(const struct proxy *p);
+struct upstream *proxy_upstream(struct proxy *p);
+
+enum proxy_port { PROXY_PORT_HTTP, PROXY_PORT_HTTPS };
+/* Accepts on a listening descriptor (borrowed) from now on. */
+void proxy_listen(struct proxy *p, int fd, enum proxy_port port);
+/* Stops accepting on it. */
+void proxy_unlisten(struct proxy *p, int fd);
+
+/* `found` false: no such token. An unknown id is ignored (the client may be gone). */
+void proxy_challenge_answer(struct proxy *p, uint32_t id, bool found, struct str bytes);
+
+/* SIGTERM: goes on accepting, every answer closes its connection, idle connections close; calls
+ * env.drained when nothing is left. */
+void proxy_drain(struct proxy *p);
+/* The drain deadline: cuts what is left. */
+void proxy_cut(struct proxy *p);
+
+#endif

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A worker's view of the services: names, their endpoints, and the links to them. Endpoint sets come
+ * from the keeper and are replaced whole; endpoints are matched by address, so that idle links and
+ * failure counts live on across answers and reloads.
+ */
+#ifndef HIVEDOOR_UPSTREAM_UPSTREAM_H
+#define HIVEDOOR_UPSTREAM_UPSTREAM_H
+
+#include "base/addr.h"
+#include "base/arena.h"
+#include "base/err.h"
+#include "base/str.h"
+#include "http/channel.h"
+#include "http/h1_client.h"
+#include "loop/deadline.h"
+#include "loop/loop.h"
+#include "stats/counter.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct upstream;         /* the directory of a worker */
+struct upstream_service; /* one "host:port"; counted */
+struct endpoint;         /* one address of a service; counted */
+struct lease;            /* one exchange's use of one link */
+
+struct upstream_env {
+    struct loop *loop;
+    struct slot *slot;
+    const struct h1_scratch *scratch;
+    struct deadline_class *idle_class; /* how long an idle link is kept */
+    /* A connect failed or a reused link was reset: ask DNS for this service now. */
+    void (*hurry)(void *arg, struct str service);
+    void *arg;
+};
+
+struct upstream *upstream_new(const struct upstream_env *env);
+void upstream_free(struct upstream *u);
+/* The service of this name ("host:port"), made if new; a reference is the caller's. `literal` (may
+ * be NULL) is its only, fixed endpoint. */
+struct upstream_service *upstream_service_get(struct upstream *u, struct str name,
+                                              const struct addr *literal);
+void upstream_service_unref(struct upstream_service *s);
+/* Replaces the endpoint set: addresses that stay keep their links; those that left are EP_DRAINING:
+ * idle links closed at once, running exchanges left alone. Unknown names are remembered too. */
+void upstream_update(struct upstream *u, struct str name, const struct addr *addrs, size_t count);
+/* Closes all idle links (drain). */
+void upstream_close_idle(struct upstream *u);
+
+struct lease_events {
+    /* A link stands: send the request on lease_channel(). */
+    void (*on_ready)(void *arg);
+    /* None could be had: WHY_NO_ENDPOINT, _CONNECT_REFUSED, _CONNECT_FAILED, _CONNECT_TIMEOUT, _NO_FD. */
+    void (*on_failed)(void *arg, enum why why);
+};
+
+struct lease_want {
+    struct arena *arena;                  /* for response messages; lives as long as the lease */
+    struct deadline_class *attempt_class; /* one address */
+    const struct h1_limits *limits;
+    bool fresh;                           /* no reused link (a retry after one died) */
+};
+
+/*
+ * Asks for a link: an idle one (newest first), else connects, trying other endpoints when one
+ * refuses, is unreachable or exceeds its attempt deadline, until all have been tried (the total is the caller's deadline). The
+ * callbacks never come from inside the call. Never NULL.
+ */
+struct lease *lease_new(struct upstream_service *s, const struct lease_want *want,
+                        const struct lease_events *events, void *arg);
+/* After on_ready: the channel; its events are bound by the caller. */
+struct channel *lease_channel(struct lease *l);
+/* Whether the link had been used before, and whether it gave any response byte for this exchange. */
+bool lease_is_reused(const struct lease *l);
+bool lease_answered(const struct lease *l);
+/* "10.0.1.5:5000" of the endpoint in use or tried last, or empty; borrowed from the lease. */
+struct str lease_endpoint(const struct lease *l);
+/*
+ * Ends the use. If the exchange is complete and the codec said idle, the link goes to the pool; else
+ * it is closed. `why` counts for the endpoint: WHY_OK and client-side reasons are no failure of it.
+ * Accepts NULL.
+ */
+void lease_end(struct lease *l, enum why why);
+/* How many endpoints the service has; for decisions and logs. */
+size_t upstream_service_endpoints(const struct upstream_service *s);
+
+#endif
