@@ -34,6 +34,8 @@ int fd_send(int sock, const void *data, size_t len, const int *fds, size_t nfds)
 int fd_recv(int sock, void *data, size_t cap, size_t *out_len, int out_fds[static FD_PASS_MAX],
             size_t *out_nfds) MUST_USE;
 
+/* An empty memory file that takes seals: close-on-exec and, where the host can, never executable. */
+int fd_memory(const char *name, int *out_fd) MUST_USE;
 /* A memory file with these bytes, sealed against writing, growing and shrinking. */
 int fd_sealed(const char *name, const void *data, size_t len, int *out_fd) MUST_USE;
 /* Maps a sealed memory file read-only; ERR_DENIED if it is not sealed, ERR_LIMIT above `max`. */
