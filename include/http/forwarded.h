@@ -18,7 +18,8 @@ struct forwarded {
     bool trusted;              /* `client` is in forwarded.trust */
 };
 
-/* Changes the fields of `m`; every field with FIELD_FORWARDED of an untrusted client goes. */
+/* Changes the fields of `m`; every field with FIELD_CLIENT of an untrusted client goes, also
+ * when it is spelt with "_". A client on a Unix socket has no address to add. */
 void forwarded_apply(struct message *m, const struct forwarded *f);
 
 #endif

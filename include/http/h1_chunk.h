@@ -19,7 +19,7 @@ struct h1_chunk {
     uint8_t state;
     uint8_t digits;
     uint32_t line_bytes;    /* extension or trailer bytes so far */
-    uint32_t overhead;      /* framing bytes since the last data byte, against 1-byte-chunk floods */
+    uint32_t overhead;      /* framing bytes beyond what the data earned: floods of tiny chunks */
     uint64_t left;          /* data bytes left of the current chunk */
 };
 

@@ -25,6 +25,9 @@ struct h1_limits {
  * NUL, seen already: waiting for more would be pointless.
  */
 int h1_find_head(struct str bytes, size_t limit, size_t *scan, size_t *out_len) MUST_USE;
+/* Why a request head is over the limit; `bytes` are those up to the limit: WHY_URI_TOO_LONG when not
+ * even the request line ends in them, else WHY_HEADER_TOO_LARGE. */
+enum why h1_limit_why(struct str bytes);
 /* Number of bytes of empty lines in front of a request line (RFC 9112 section 2.2: at most one CRLF
  * is ignored). ERR_AGAIN when it is a lone CR. */
 int h1_skip_empty(struct str bytes, size_t *out_len) MUST_USE;

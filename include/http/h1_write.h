@@ -11,9 +11,10 @@
 
 /*
  * The request head: "METHOD TARGET HTTP/1.1", the fields, then the framing field that `body` asks
- * for, and an empty line. FIELD_FRAMING and Connection fields among the message's are skipped: they
- * are written here and nowhere else. `upgrade`, if not empty, adds "Connection: upgrade" and
- * "Upgrade: ...". ERR_LIMIT when `out` is full.
+ * for, and an empty line. FIELD_FRAMING, Connection and Upgrade fields among the message's are skipped:
+ * they are written here and nowhere else. `upgrade`, if not empty, adds "Connection: upgrade" and
+ * "Upgrade: ...". ERR_LIMIT when `out` is full, ERR_SYNTAX when a part is not of the grammar; then
+ * nothing is written.
  */
 int h1_write_request(struct buf *out, const struct message *m, struct body body,
                      struct str upgrade) MUST_USE;

@@ -20,7 +20,7 @@ struct target {
     struct str authority; /* Host as it will be forwarded: of the target in absolute form */
     struct str path;      /* as received, "/" if empty; "*" for OPTIONS * */
     struct str query;     /* with its "?", or empty */
-    struct str match;     /* path normalised for matching */
+    struct str match;     /* path normalised for matching; "/" for "*" */
 };
 
 /*
@@ -28,7 +28,9 @@ struct target {
  * replaces Host, RFC 9112 section 3.2.2), asterisk-form for OPTIONS; CONNECT is refused with
  * WHY_METHOD_REFUSED. Refuses (WHY_BAD_TARGET, WHY_BAD_HOST): bytes outside RFC 3986 ("#", spaces,
  * controls; UTF-8 as raw bytes >= 0x80 too), bad percent-encoding, userinfo, no or several or an
- * invalid Host, an empty Host (HTTP/1.0 without Host gives an empty host).
+ * invalid Host, an empty Host (HTTP/1.0 without Host gives an empty host). Beside RFC 3986, the few
+ * ASCII characters that browsers send as they are ("[", "]", "|", "{", "}", "^", "`", and "\" in
+ * queries) pass.
  */
 int target_parse(const struct message *m, struct arena *arena, struct target *out_target,
                  enum why *out_why) MUST_USE;
@@ -37,7 +39,8 @@ int target_parse(const struct message *m, struct arena *arena, struct target *ou
  * removed, repeated slashes made one. ERR_SYNTAX for bad encoding, NUL, or a path that climbs above "/".
  */
 int target_normalise(struct str path, struct arena *arena, struct str *out_path) MUST_USE;
-/* host[:port] of RFC 3986, lower-cased into the arena; ERR_SYNTAX. IPv6 in brackets. */
+/* host[:port] of RFC 3986, lower-cased into the arena; ERR_SYNTAX. IPv6 in brackets, made canonical;
+ * names of letters, digits, "-", "_" and "." only, without empty labels. */
 int target_host(struct str authority, struct arena *arena, struct str *out_host,
                 uint16_t *out_port) MUST_USE;
 

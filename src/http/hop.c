@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: MIT */
+#include "http/hop.h"
+
+/*
+ * Names in Connection are looked for one by one among the fields. A list of thousands of names on
+ * hundreds of fields would cost milliseconds; real ones name three. Beyond this many, every field
+ * without a meaning to us is taken as named: it only hurts whoever sent the list.
+ */
+#define NAMES_MAX 64
+
+/* What Connection lists. */
+struct named {
+    bool known[FIELD_COUNT];
+    struct str other[NAMES_MAX];
+    size_t other_count;
+    bool is_flood;
+    bool upgrade;
+};
+
+static void add_name(struct named *n, struct str name)
+{
+    enum field_id id = field_lookup(name);
+    if (id == FIELD_UPGRADE) {
+        n->upgrade = true;
+    } else if (id != FIELD_OTHER) {
+        n->known[id] = true;
+    } else if (n->other_count == NAMES_MAX) {
+        n->is_flood = true;
+    } else {
+        n->other[n->other_count++] = name;
+    }
+}
+
+static void read_connection(const struct message *m, struct named *n)
+{
+    for (size_t i = 0; i < m->field_count; i++) {
+        if (m->fields[i].id != FIELD_CONNECTION) {
+            continue;
+        }
+        struct str rest = m->fields[i].value;
+        struct str name;
+        while (field_next_element(&rest, &name)) {
+            add_name(n, name);
+        }
+    }
+}
+
+static bool is_named(const struct named *n, const struct field *f)
+{
+    if (f->id != FIELD_OTHER) {
+        return n->known[f->id] && (field_flags(f->id) & FIELD_PROTECTED) == 0;
+    }
+    for (size_t i = 0; i < n->other_count; i++) {
+        if (str_ieq(n->other[i], f->name)) {
+            return true;
+        }
+    }
+    return n->is_flood;
+}
+
+/* protocol = protocol-name ["/" protocol-version], RFC 9110 section 7.8; h2c would hide a second
+ * HTTP connection from every check made here. */
+static bool is_protocol(struct str s)
+{
+    ptrdiff_t slash = str_find(s, '/');
+    struct str name = slash < 0 ? s : str_sub(s, 0, (size_t)slash);
+    if (slash >= 0 && !field_is_token(str_from(s, (size_t)slash + 1))) {
+        return false;
+    }
+    return field_is_token(name) && !str_ieq(name, STR("h2c"));
+}
+
+/* Adds the acceptable protocols of one Upgrade field to the text in `dst`. */
+static size_t join_protocols(char *dst, size_t len, struct str rest)
+{
+    struct str protocol;
+    while (field_next_element(&rest, &protocol)) {
+        if (!is_protocol(protocol)) {
+            continue;
+        }
+        if (len > 0) {
+            memcpy(dst + len, ", ", 2);
+            len += 2;
+        }
+        memcpy(dst + len, protocol.ptr, protocol.len);
+        len += protocol.len;
+    }
+    return len;
+}
+
+static struct str read_upgrade(const struct message *m)
+{
+    size_t most = 0;
+    for (size_t i = 0; i < m->field_count; i++) {
+        /* "a,b" becomes "a, b": at most twice as long, and the separator between two fields. */
+        most += m->fields[i].id == FIELD_UPGRADE ? 2 * m->fields[i].value.len + 2 : 0;
+    }
+    if (most == 0) {
+        return STR("");
+    }
+    char *dst = (char *)arena_alloc(m->arena, most);
+    size_t len = 0;
+    for (size_t i = 0; i < m->field_count; i++) {
+        if (m->fields[i].id == FIELD_UPGRADE) {
+            len = join_protocols(dst, len, m->fields[i].value);
+        }
+    }
+    return str_n(dst, len);
+}
+
+static bool is_kept(const struct message *m, const struct named *n, const struct field *f)
+{
+    unsigned flags = field_flags(f->id);
+    if (f->id == FIELD_CONTENT_LENGTH && m->status != 0) {
+        return true; /* the answer to HEAD and a 304 keep theirs: only the writer knows */
+    }
+    return (flags & (FIELD_HOP | FIELD_FRAMING)) == 0 && !is_named(n, f);
+}
+
+void hop_strip(struct message *m, struct hop *out_hop)
+{
+    struct named named;
+    memset(named.known, 0, sizeof(named.known));
+    named.other_count = 0;
+    named.is_flood = false;
+    named.upgrade = false;
+    read_connection(m, &named);
+
+    *out_hop = (struct hop){
+        .upgrade = named.upgrade && m->version == HTTP_1_1 ? read_upgrade(m) : STR(""),
+        .te_trailers = message_lists(m, FIELD_TE, STR("trailers")),
+    };
+    size_t kept = 0;
+    for (size_t i = 0; i < m->field_count; i++) {
+        if (is_kept(m, &named, &m->fields[i])) {
+            m->fields[kept++] = m->fields[i];
+        }
+    }
+    m->field_count = kept;
+}
