@@ -41,7 +41,10 @@ struct channel_events {
     void (*on_end)(void *arg);
     /* What is kept fell below CHANNEL_LOW. */
     void (*on_writable)(void *arg);
-    /* The channel is gone: the peer closed, reset, timed out, or broke the protocol. */
+    /* The incoming message broke (a malformed chunk, say) but an answer can still be sent; nothing
+     * more will come in and the connection closes afterwards. Client's side only. */
+    void (*on_bad)(void *arg, enum why why);
+    /* The channel is gone: the peer closed, reset, or broke the protocol. */
     void (*on_abort)(void *arg, enum why why);
 };
 
@@ -62,7 +65,7 @@ struct channel {
     void *arg;
 };
 
-/* Who gets the events from now on. */
+/* Who gets the events from now on; NULL events: nobody, and what still comes in is thrown away. */
 static inline void channel_bind(struct channel *ch, const struct channel_events *events, void *arg)
 {
     ch->events = events;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The data path of one worker: everything that connections and exchanges share. The daemon makes
- * one, gives it listening sockets and generations, and asks it to drain. Everything here runs in one
- * thread and never opens a file, resolves a name or blocks.
+ * one, gives it listening sockets and generations, and asks it to drain. Everything here runs in
+ * one thread and never opens a file, resolves a name or blocks.
  */
 #ifndef HIVEDOOR_PROXY_PROXY_H
 #define HIVEDOOR_PROXY_PROXY_H
@@ -26,7 +26,7 @@ struct proxy_env {
     struct loop *loop;
     struct slot *slot;
     const struct tls_ticket_ring *tickets; /* changes in place */
-    bool access_text;                      /* access lines for people instead of JSON (log is set up) */
+    bool access_text; /* access lines for people instead of JSON (log is set up) */
     /* Look for a challenge token in the folder; answered by proxy_challenge_answer. */
     void (*challenge_ask)(void *arg, uint32_t id, struct str token);
     /* DNS should look at this service now. */

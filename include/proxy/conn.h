@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One client connection, from accept to close (workers only):
+ *
+ *   CONN_PROXY -> CONN_HANDSHAKE -> CONN_OPEN <-> CONN_IDLE -> CONN_DRAINING -> CONN_CLOSED
+ *
+ * CONN_PROXY waits for a PROXY protocol header from a trusted source, CONN_HANDSHAKE for TLS,
+ * CONN_OPEN has a request begun or running, CONN_IDLE waits for the next, CONN_DRAINING has sent
+ * its last answer. Every state has a deadline; every end goes through conn_close with one reason.
+ */
+#ifndef HIVEDOOR_PROXY_CONN_H
+#define HIVEDOOR_PROXY_CONN_H
+
+#include "base/addr.h"
+#include "base/err.h"
+#include "base/str.h"
+#include "proxy/proxy.h"
+
+#include <stdbool.h>
+
+struct conn;
+
+/* Takes the descriptor of a connection just accepted on a port. */
+void conn_new(struct proxy *p, int fd, const struct addr *peer, enum proxy_port port);
+/* Ends it now, with its exchange; safe at any time, freed at the end of the turn. */
+void conn_close(struct conn *c, enum why why);
+/* The daemon is stopping: no further request after the current one. */
+void conn_drain(struct conn *c);
+
+/* For exchanges. */
+struct proxy *conn_proxy(const struct conn *c);
+/* Who the client is: the peer, or what a PROXY header from a trusted source said. */
+const struct addr *conn_client(const struct conn *c);
+bool conn_is_tls(const struct conn *c);
+/* Whether this connection's certificate covers `host`; true without TLS. */
+bool conn_covers(const struct conn *c, struct str host);
+/* "TLSv1.3", or "" without TLS. */
+const char *conn_tls_version(const struct conn *c);
+/* The exchange has ended and let go of its channel. */
+void conn_exchange_done(struct conn *c);
+
+#endif

@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: MIT */
+#include "http/h1_server.h"
+
+#include "base/mem.h"
+#include "h1_server_impl.h"
+
+#include <stdlib.h>
+
+#define ARENA_BLOCK 4096
+
+static void on_stream(void *arg, unsigned ready);
+static void on_work(void *arg);
+
+struct h1_server *h1_server_new(struct stream *stream, const struct h1_scratch *scratch,
+                                const struct h1_limits *limits,
+                                const struct h1_server_events *events, void *arg)
+{
+    struct h1_server *s = NEW(struct h1_server);
+    s->channel.ops = &h1_server_channel_ops;
+    s->stream = stream;
+    s->loop = stream->loop;
+    s->scratch = scratch;
+    s->limits = *limits;
+    s->events = events;
+    s->arg = arg;
+    s->state = H1_SERVER_STOPPED;
+    s->keeps_alive = true;
+    arena_init(&s->arena, ARENA_BLOCK);
+    /* A head that is too long is noticed before this limit; pipelined requests may fill the rest.
+     */
+    buf_init(&s->in_buf, limits->head_bytes + 2 * scratch->len);
+    buf_init(&s->out_buf, H1_SERVER_OUT_MAX);
+    loop_task_init(&s->work, on_work, s);
+    stream_set_owner(stream, on_stream, s);
+    return s;
+}
+
+void h1_server_start(struct h1_server *s, struct str early)
+{
+    REQUIRE(s->state == H1_SERVER_STOPPED);
+    s->state = H1_SERVER_IDLE;
+    if (early.len > 0 && buf_append_str(&s->in_buf, early) != OK) {
+        s->failure = WHY_HEADER_TOO_LARGE;
+    }
+    h1_server_arm(s);
+    if (early.len > 0) {
+        loop_defer(s->loop, &s->work);
+    }
+}
+
+struct arena *h1_server_arena(struct h1_server *s)
+{
+    return &s->arena;
+}
+
+struct stream *h1_server_stream(struct h1_server *s)
+{
+    return s->stream;
+}
+
+void h1_server_set_limits(struct h1_server *s, const struct h1_limits *limits)
+{
+    s->limits = *limits;
+    s->in_buf.limit = limits->head_bytes + 2 * s->scratch->len;
+    if (s->in_buf.limit < s->in_buf.cap) {
+        s->in_buf.limit = s->in_buf.cap;
+    }
+}
+
+bool h1_server_is_sending(const struct h1_server *s)
+{
+    return s->state == H1_SERVER_EXCHANGE ||
+           (s->state != H1_SERVER_CLOSED &&
+            (buf_len(&s->out_buf) > 0 || stream_unsent(s->stream) > 0));
+}
+
+static void dispose(struct h1_server *s)
+{
+    s->state = H1_SERVER_CLOSED;
+    loop_task_cancel(&s->work);
+    stream_close(s->stream);
+    buf_fini(&s->in_buf);
+    buf_fini(&s->out_buf);
+    /* The owner may still be looking at the request in this turn: the arena goes last, with us. */
+    loop_defer(s->loop, &s->work);
+}
+
+void h1_server_close(struct h1_server *s)
+{
+    if (s->state != H1_SERVER_CLOSED) {
+        dispose(s);
+    }
+}
+
+void h1_server_end(struct h1_server *s, enum why why)
+{
+    if (s->state == H1_SERVER_CLOSED) {
+        return;
+    }
+    bool in_exchange = s->state == H1_SERVER_EXCHANGE && s->channel.events != NULL;
+    dispose(s);
+    if (in_exchange) {
+        const struct channel_events *events = s->channel.events;
+        s->channel.events = NULL;
+        events->on_abort(s->channel.arg, why);
+    }
+    s->events->on_closed(s->arg, why);
+}
+
+void h1_server_drain(struct h1_server *s)
+{
+    s->draining = true;
+    s->last = true;
+    if (s->state == H1_SERVER_IDLE) {
+        loop_defer(s->loop, &s->work);
+    }
+}
+
+void h1_server_last(struct h1_server *s)
+{
+    s->last = true;
+}
+
+void h1_server_expire(struct h1_server *s, enum why why)
+{
+    if (s->state == H1_SERVER_HEAD) {
+        h1_server_refuse(s, why);
+    } else if (s->state != H1_SERVER_CLOSED) {
+        h1_server_end(s, why);
+    }
+}
+
+void h1_server_arm(struct h1_server *s)
+{
+    unsigned want = 0;
+    bool room = buf_len(&s->in_buf) < s->in_buf.limit - s->scratch->len;
+    switch (s->state) {
+    case H1_SERVER_STOPPED:
+    case H1_SERVER_CLOSED: break;
+    case H1_SERVER_IDLE:
+    case H1_SERVER_HEAD:
+    case H1_SERVER_LINGER: want = STREAM_READABLE; break;
+    case H1_SERVER_EXCHANGE:
+        /* Without a body to come we still listen, to see the client go away; but the ended half of
+         * a tunnel would show its end for ever. */
+        if (room && (s->in == H1_HALF_BODY ? s->reading : s->in_body.kind != BODY_TUNNEL)) {
+            want = STREAM_READABLE;
+        }
+        break;
+    }
+    if (s->state != H1_SERVER_CLOSED) {
+        bool unsent = buf_len(&s->out_buf) > 0;
+        bool finishing = (s->out == H1_HALF_DONE || s->state == H1_SERVER_LINGER) &&
+                         stream_unsent(s->stream) > 0;
+        if (unsent || s->stalled || finishing) {
+            want |= STREAM_WRITABLE;
+        }
+        stream_want(s->stream, want);
+    }
+}
+
+/* Nothing of this exchange is left to do: next request, or the end of the connection. */
+static void finish_exchange(struct h1_server *s)
+{
+    bool complete = s->in == H1_HALF_DONE;
+    s->channel.events = NULL;
+    s->stalled = false;
+    arena_reset(&s->arena);
+    if (!complete || !s->keeps_alive || s->last) {
+        s->state = H1_SERVER_LINGER;
+        int err = stream_shutdown(s->stream);
+        if (err != OK && err != ERR_AGAIN) {
+            h1_server_end(s, WHY_CLIENT_RESET);
+            return;
+        }
+        h1_server_arm(s);
+        s->events->on_linger(s->arg);
+        return;
+    }
+    s->in = H1_HALF_HEAD;
+    s->out = H1_HALF_HEAD;
+    s->scan = 0;
+    s->state = H1_SERVER_IDLE;
+    if (buf_len(&s->in_buf) > 0) {
+        h1_server_resume(s);
+        return;
+    }
+    buf_release(&s->in_buf);
+    buf_release(&s->out_buf);
+    h1_server_arm(s);
+    s->events->on_idle(s->arg);
+}
+
+void h1_server_settle(struct h1_server *s)
+{
+    if (s->state == H1_SERVER_EXCHANGE && s->out == H1_HALF_DONE && buf_len(&s->out_buf) == 0 &&
+        stream_unsent(s->stream) == 0) {
+        if (s->in_body.kind != BODY_TUNNEL) {
+            finish_exchange(s);
+            return;
+        }
+        int err = stream_shutdown(s->stream);
+        if (s->in == H1_HALF_DONE || (err != OK && err != ERR_AGAIN)) {
+            h1_server_end(s, WHY_TUNNEL_DONE);
+            return;
+        }
+    }
+    if (s->state != H1_SERVER_CLOSED) {
+        h1_server_arm(s);
+    }
+}
+
+/* The end of a turn in which something happened: output, failures, the next request. */
+static void on_work(void *arg)
+{
+    struct h1_server *s = arg;
+    if (s->state == H1_SERVER_CLOSED) {
+        arena_fini(&s->arena);
+        free(s);
+        return;
+    }
+    if (s->failure != WHY_NONE) {
+        h1_server_end(s, s->failure);
+        return;
+    }
+    int err = h1_server_flush(s);
+    if (err != OK && err != ERR_AGAIN) {
+        h1_server_end(s, WHY_CLIENT_RESET);
+        return;
+    }
+    if (s->state == H1_SERVER_IDLE && s->draining && buf_len(&s->in_buf) == 0) {
+        h1_server_end(s, WHY_DRAINED);
+        return;
+    }
+    if (buf_len(&s->in_buf) > 0) {
+        h1_server_resume(s);
+    }
+    h1_server_settle(s);
+}
+
+static void on_writable(struct h1_server *s)
+{
+    int err = h1_server_flush(s);
+    if (err != OK && err != ERR_AGAIN) {
+        h1_server_end(s, WHY_CLIENT_RESET);
+        return;
+    }
+    if (s->state == H1_SERVER_LINGER) {
+        err = stream_shutdown(s->stream);
+        if (err != OK && err != ERR_AGAIN) {
+            h1_server_end(s, WHY_CLIENT_RESET);
+            return;
+        }
+    }
+    if (s->stalled && s->channel.ops->unsent(&s->channel) <= CHANNEL_HIGH / 2) {
+        s->stalled = false;
+        if (s->channel.events != NULL) {
+            s->channel.events->on_writable(s->channel.arg);
+        }
+    }
+    h1_server_settle(s);
+}
+
+static void on_stream(void *arg, unsigned ready)
+{
+    struct h1_server *s = arg;
+    if (ready & STREAM_WRITABLE) {
+        on_writable(s);
+    }
+    if ((ready & STREAM_READABLE) && s->state != H1_SERVER_CLOSED) {
+        h1_server_on_readable(s);
+    }
+}

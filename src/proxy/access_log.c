@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: MIT */
+/* One record for each exchange. Never a query string, a cookie, a body or an Authorization value.
+ */
+#include "base/clock.h"
+#include "base/log.h"
+#include "exchange_impl.h"
+
+static const char *version_text(enum http_version v)
+{
+    switch (v) {
+    case HTTP_1_0: return "HTTP/1.0";
+    case HTTP_1_1: return "HTTP/1.1";
+    case HTTP_2: return "HTTP/2";
+    }
+    return "";
+}
+
+static void write_request(struct log_line *line, const struct exchange *ex)
+{
+    char text[ADDR_TEXT_MAX];
+    log_field_c(line, "client", addr_print_ip(conn_client(ex->conn), text));
+    log_field_c(line, "scheme", ex->port_tls ? "https" : "http");
+    if (ex->method.len > 0) {
+        log_field(line, "method", ex->method);
+    }
+    if (ex->target.host.len > 0) {
+        log_field(line, "host", ex->target.host);
+    }
+    if (ex->target.path.len > 0) {
+        log_field(line, "path", ex->target.path);
+    }
+    log_field_c(line, "protocol", version_text(ex->request->version));
+    if (ex->port_tls) {
+        log_field_c(line, "tls", conn_tls_version(ex->conn));
+    }
+}
+
+static void write_service(struct log_line *line, const struct exchange *ex)
+{
+    if (ex->service.len == 0) {
+        return;
+    }
+    log_field(line, "service", ex->service);
+    if (ex->endpoint.len > 0) {
+        log_field(line, "endpoint", ex->endpoint);
+    }
+    if (ex->connected_us > 0) {
+        log_field_ms(line, "connect_ms", ex->connected_us - ex->started_us);
+    }
+    if (ex->answered_us > 0) {
+        log_field_ms(line, "answer_ms", ex->answered_us - ex->started_us);
+    }
+    if (ex->retried) {
+        log_field_bool(line, "retried", true);
+    }
+}
+
+void access_log_write(const struct exchange *ex, enum why why)
+{
+    if (ex->settings->model->access == MODEL_ACCESS_OFF) {
+        return;
+    }
+    struct log_line line;
+    log_begin_access(&line);
+    log_field_c(&line, "id", ex->id);
+    write_request(&line, ex);
+    if (ex->site != NULL) {
+        log_field(&line, "site", ex->site->name);
+    }
+    log_field_int(&line, "status", ex->status);
+    log_field_c(&line, "reason", why_label(why));
+    log_field_int(&line, "bytes_in", (int64_t)ex->bytes_in);
+    log_field_int(&line, "bytes_out", (int64_t)ex->bytes_out);
+    log_field_ms(&line, "ms", clock_us() - ex->started_us);
+    write_service(&line, ex);
+    log_end(&line);
+}

@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: MIT */
+#include "proxy/conn.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "conn_impl.h"
+#include "stats/text.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+static const enum counter state_gauge[] = {
+    [CONN_PROXY] = COUNTER_CONNS_PROXY,       [CONN_HANDSHAKE] = COUNTER_CONNS_HANDSHAKE,
+    [CONN_OPEN] = COUNTER_CONNS_OPEN,         [CONN_IDLE] = COUNTER_CONNS_IDLE,
+    [CONN_DRAINING] = COUNTER_CONNS_DRAINING,
+};
+
+void conn_set_state(struct conn *c, enum conn_state state)
+{
+    static const unsigned allowed[] = {
+        [CONN_PROXY] = 1u << CONN_HANDSHAKE | 1u << CONN_OPEN | 1u << CONN_CLOSED,
+        [CONN_HANDSHAKE] = 1u << CONN_OPEN | 1u << CONN_CLOSED,
+        [CONN_OPEN] = 1u << CONN_IDLE | 1u << CONN_DRAINING | 1u << CONN_CLOSED,
+        [CONN_IDLE] = 1u << CONN_OPEN | 1u << CONN_DRAINING | 1u << CONN_CLOSED,
+        [CONN_DRAINING] = 1u << CONN_CLOSED,
+        [CONN_CLOSED] = 0,
+    };
+    if (c->state == state) {
+        return;
+    }
+    REQUIRE(allowed[c->state] & 1u << state);
+    counter_dec(c->proxy->slot, state_gauge[c->state]);
+    if (state != CONN_CLOSED) {
+        counter_inc(c->proxy->slot, state_gauge[state]);
+    }
+    c->state = state;
+}
+
+static uint32_t connection_limit(const struct proxy *p)
+{
+    uint32_t limit = p->current->model->limits.connections;
+    if (limit == 0) {
+        /* A client connection may need one to a service: leave room for both, and some to spare. */
+        long fds = sysconf(_SC_OPEN_MAX);
+        limit = fds > 256 ? (uint32_t)((fds - 128) / 2) : 64;
+    }
+    return limit;
+}
+
+void conn_new(struct proxy *p, int fd, const struct addr *peer, enum proxy_port port)
+{
+    if (p->current == NULL || p->conn_count >= connection_limit(p)) {
+        counter_inc(p->slot, COUNTER_CONNS_REFUSED);
+        close(fd);
+        return;
+    }
+    struct conn *c = NEW(struct conn);
+    c->proxy = p;
+    c->port = port;
+    c->peer = *peer;
+    c->client = *peer;
+    c->node.conn = c;
+    deadline_init(&c->deadline, NULL, NULL);
+    list_push_back(&p->conns, &c->node.list);
+    p->conn_count++;
+    c->state = CONN_PROXY;
+    counter_inc(p->slot, COUNTER_CONNS_ACCEPTED);
+    counter_inc(p->slot, COUNTER_CONNS_PROXY);
+    conn_begin(c, fd);
+}
+
+static void count_bytes(struct conn *c)
+{
+    if (c->stream != NULL) {
+        counter_add(c->proxy->slot, COUNTER_CLIENT_BYTES_IN, c->stream->bytes_in - c->counted_in);
+        counter_add(c->proxy->slot, COUNTER_CLIENT_BYTES_OUT,
+                    c->stream->bytes_out - c->counted_out);
+        c->counted_in = c->stream->bytes_in;
+        c->counted_out = c->stream->bytes_out;
+    }
+}
+
+static void count_end(struct conn *c, enum why why)
+{
+    struct buf labels;
+    buf_init(&labels, SERIES_LABELS_MAX);
+    if (text_label(&labels, "reason", str_of(why_label(why))) == OK) {
+        cell_add(series_cell(c->proxy->slot, SERIES_CONN_ENDS, buf_str(&labels)), 1);
+    }
+    buf_fini(&labels);
+}
+
+static void log_end_of(const struct conn *c, enum why why)
+{
+    struct log_line line;
+    char text[ADDR_TEXT_MAX];
+    log_begin(&line, LOG_DEBUG, "connection_closed");
+    log_field_c(&line, "client", addr_print(&c->client, text));
+    log_field_c(&line, "reason", why_label(why));
+    if (c->detail != NULL) {
+        log_field_c(&line, "detail", c->detail);
+    }
+    log_end(&line);
+}
+
+void conn_close(struct conn *c, enum why why)
+{
+    if (c->state == CONN_CLOSED) {
+        return;
+    }
+    conn_set_state(c, CONN_CLOSED);
+    deadline_clear(&c->deadline);
+    if (c->exchange != NULL) {
+        struct exchange *ex = c->exchange;
+        c->exchange = NULL;
+        exchange_abort(ex, why);
+    }
+    count_bytes(c);
+    count_end(c, why);
+    log_end_of(c, why);
+    if (c->h1 != NULL) {
+        h1_server_close(c->h1); /* closes the stream too */
+    } else {
+        stream_close(c->stream);
+    }
+    c->h1 = NULL;
+    c->stream = NULL;
+    buf_fini(&c->early);
+    list_remove(&c->node.list);
+    c->proxy->conn_count--;
+    loop_free_later(c->proxy->loop, c);
+    proxy_conn_gone(c->proxy);
+}
+
+void conn_drain(struct conn *c)
+{
+    if (c->h1 != NULL) {
+        h1_server_drain(c->h1);
+    }
+}
+
+struct proxy *conn_proxy(const struct conn *c)
+{
+    return c->proxy;
+}
+
+const struct addr *conn_client(const struct conn *c)
+{
+    return &c->client;
+}
+
+bool conn_is_tls(const struct conn *c)
+{
+    return c->port == PROXY_PORT_HTTPS;
+}
+
+bool conn_covers(const struct conn *c, struct str host)
+{
+    return c->port != PROXY_PORT_HTTPS || tls_stream_covers(c->stream, host);
+}
+
+const char *conn_tls_version(const struct conn *c)
+{
+    return c->tls_version == NULL ? "" : c->tls_version;
+}
+
+/* ---- requests ---- */
+
+static void on_send_deadline(void *arg);
+
+static void on_request(void *arg, struct channel *ch, struct message *m, struct body body,
+                       enum why bad)
+{
+    struct conn *c = arg;
+    conn_set_state(c, CONN_OPEN);
+    deadline_clear(&c->deadline); /* from here on the exchange has its own */
+    REQUIRE(c->exchange == NULL);
+    h1_server_set_limits(c->h1, &c->proxy->current->limits);
+    c->exchange = exchange_new(c, ch, m, body, bad);
+}
+
+void conn_exchange_done(struct conn *c)
+{
+    c->exchange = NULL;
+    if (c->state != CONN_OPEN) {
+        return;
+    }
+    /* The answer may still be on its way: it has as long as it makes progress. */
+    count_bytes(c);
+    deadline_init(&c->deadline, on_send_deadline, c);
+    deadline_set(&c->deadline, c->proxy->current->idle);
+}
+
+static void on_send_deadline(void *arg)
+{
+    struct conn *c = arg;
+    if (c->stream->bytes_out == c->counted_out) {
+        conn_close(c, WHY_SEND_TIMEOUT);
+        return;
+    }
+    count_bytes(c);
+    deadline_set(&c->deadline, c->proxy->current->idle);
+}
+
+static void on_header_deadline(void *arg)
+{
+    struct conn *c = arg;
+    h1_server_expire(c->h1, WHY_HEADER_TIMEOUT);
+}
+
+static void on_begin(void *arg)
+{
+    struct conn *c = arg;
+    conn_set_state(c, CONN_OPEN);
+    deadline_clear(&c->deadline);
+    deadline_init(&c->deadline, on_header_deadline, c);
+    deadline_set(&c->deadline, c->proxy->current->header);
+}
+
+static void on_idle_deadline(void *arg)
+{
+    conn_close(arg, WHY_IDLE_TIMEOUT);
+}
+
+static void on_idle(void *arg)
+{
+    struct conn *c = arg;
+    conn_set_state(c, CONN_IDLE);
+    count_bytes(c);
+    deadline_clear(&c->deadline);
+    deadline_init(&c->deadline, on_idle_deadline, c);
+    deadline_set(&c->deadline, c->proxy->current->idle);
+}
+
+static void on_linger_deadline(void *arg)
+{
+    struct conn *c = arg;
+    if (c->stream->bytes_out != c->counted_out) {
+        count_bytes(c); /* still sending: the wait for the client's end has not begun */
+        deadline_set(&c->deadline, proxy_deadline(c->proxy, CONN_LINGER_MS));
+        return;
+    }
+    conn_close(c, c->proxy->draining ? WHY_DRAINED : WHY_NOT_KEPT_ALIVE);
+}
+
+static void on_linger(void *arg)
+{
+    struct conn *c = arg;
+    conn_set_state(c, CONN_DRAINING);
+    count_bytes(c);
+    deadline_clear(&c->deadline);
+    deadline_init(&c->deadline, on_linger_deadline, c);
+    deadline_set(&c->deadline, proxy_deadline(c->proxy, CONN_LINGER_MS));
+}
+
+static void on_closed(void *arg, enum why why)
+{
+    struct conn *c = arg;
+    count_bytes(c);
+    c->h1 = NULL; /* frees itself, and has closed the stream */
+    c->stream = NULL;
+    conn_close(c, why);
+}
+
+static const struct h1_server_events http_events = {
+    .on_request = on_request,
+    .on_begin = on_begin,
+    .on_idle = on_idle,
+    .on_linger = on_linger,
+    .on_closed = on_closed,
+};
+
+void conn_open(struct conn *c, struct str early)
+{
+    struct proxy *p = c->proxy;
+    conn_set_state(c, CONN_OPEN);
+    deadline_clear(&c->deadline);
+    c->h1 = h1_server_new(c->stream, &p->scratch, &p->current->limits, &http_events, c);
+    h1_server_start(c->h1, early);
+    if (p->draining) {
+        h1_server_last(c->h1);
+    }
+    /* A connection that sends nothing at first is not better than a slow header. */
+    deadline_init(&c->deadline, on_idle_deadline, c);
+    deadline_set(&c->deadline, p->current->header);
+}

@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: MIT */
+/* From accept to the first HTTP byte: the PROXY header and the TLS handshake. */
+#include "conn_impl.h"
+
+#include "base/log.h"
+#include "net/proxy_protocol.h"
+#include "net/stream_plain.h"
+#include "tls/tls_stream.h"
+
+#include <sys/socket.h>
+
+/* What a browser sees that was pointed at the TLS port with http://. */
+static const char plain_answer[] = "HTTP/1.1 400 Bad Request\r\n"
+                                   "Content-Type: text/plain; charset=utf-8\r\n"
+                                   "Content-Length: 46\r\n"
+                                   "Connection: close\r\n\r\n"
+                                   "This port speaks HTTPS. Use https:// instead.\n";
+
+static bool is_trusted(const struct conn *c)
+{
+    const struct model *m = c->proxy->current->model;
+    for (size_t i = 0; i < m->proxy_trust_count; i++) {
+        if (addr_net_has(&m->proxy_trust[i], &c->peer)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* ---- TLS ---- */
+
+static void handshake_failed(struct conn *c, int err)
+{
+    counter_inc(c->proxy->slot, COUNTER_TLS_FAILED);
+    c->detail = tls_stream_error(c->stream);
+    enum why why = WHY_HANDSHAKE_FAILED;
+    if (err == ERR_NOT_FOUND) {
+        why = WHY_UNKNOWN_NAME;
+    } else if (err == ERR_PROTOCOL) {
+        why = WHY_PLAIN_ON_TLS;
+        /* Best effort: the socket is new and takes this at once, or the client gets nothing. */
+        ssize_t n = send(c->stream->fd, plain_answer, sizeof(plain_answer) - 1,
+                         MSG_NOSIGNAL | MSG_DONTWAIT);
+        (void)n;
+    } else if (err == ERR_EOF) {
+        why = WHY_CLIENT_CLOSED;
+    } else if (err == ERR_RESET) {
+        why = WHY_CLIENT_RESET;
+    }
+    conn_close(c, why);
+}
+
+static void on_tls(void *arg, unsigned ready)
+{
+    struct conn *c = arg;
+    (void)ready;
+    int err = tls_stream_handshake(c->stream);
+    if (err == ERR_AGAIN) {
+        return;
+    }
+    if (err != OK) {
+        handshake_failed(c, err);
+        return;
+    }
+    struct tls_info info;
+    tls_stream_info(c->stream, &info);
+    c->tls_version = info.version;
+    counter_inc(c->proxy->slot, info.resumed ? COUNTER_TLS_RESUMED : COUNTER_TLS_FULL);
+    conn_open(c, (struct str){0});
+}
+
+static void on_handshake_deadline(void *arg)
+{
+    struct conn *c = arg;
+    counter_inc(c->proxy->slot, COUNTER_TLS_FAILED);
+    conn_close(c, WHY_HANDSHAKE_TIMEOUT);
+}
+
+static void begin_tls(struct conn *c, int fd, struct str early)
+{
+    struct proxy *p = c->proxy;
+    conn_set_state(c, CONN_HANDSHAKE);
+    c->stream = tls_stream_accept(p->tls_worker, p->current->tls, fd, early, on_tls, c);
+    deadline_clear(&c->deadline);
+    deadline_init(&c->deadline, on_handshake_deadline, c);
+    deadline_set(&c->deadline, p->current->handshake);
+    stream_want(c->stream, STREAM_READABLE);
+    on_tls(c, STREAM_READABLE); /* the ClientHello is usually here already */
+}
+
+/* ---- PROXY protocol ---- */
+
+static void on_proxy_deadline(void *arg)
+{
+    conn_close(arg, WHY_PROXY_HEADER_TIMEOUT);
+}
+
+/* The header is over, or there was none: what else was read goes on. */
+static void leave_proxy(struct conn *c)
+{
+    deadline_clear(&c->deadline);
+    if (c->port == PROXY_PORT_HTTPS) {
+        int fd = stream_plain_detach(c->stream);
+        c->stream = NULL;
+        struct buf early = c->early;
+        buf_init(&c->early, PROXY_HEADER_MAX);
+        begin_tls(c, fd, buf_str(&early));
+        buf_fini(&early);
+        return;
+    }
+    struct buf early = c->early;
+    buf_init(&c->early, PROXY_HEADER_MAX);
+    conn_open(c, buf_str(&early));
+    buf_fini(&early);
+}
+
+/* Looks at what came so far; true when it is settled. */
+static bool look_for_header(struct conn *c)
+{
+    struct proxy_header header;
+    size_t len = 0;
+    int err = proxy_protocol_parse(buf_str(&c->early), &header, &len);
+    if (err == ERR_AGAIN) {
+        return false;
+    }
+    if (err == OK) {
+        buf_consume(&c->early, len);
+        if (header.source.len > 0) {
+            c->client = header.source;
+        }
+    } else if (err != ERR_NOT_FOUND) {
+        conn_close(c, WHY_PROXY_HEADER_BAD);
+        return true;
+    }
+    leave_proxy(c);
+    return true;
+}
+
+static void on_proxy_bytes(void *arg, unsigned ready)
+{
+    struct conn *c = arg;
+    (void)ready;
+    uint8_t *room;
+    size_t n = 0;
+    size_t space = c->early.limit - buf_len(&c->early);
+    if (space == 0 || buf_reserve(&c->early, space, &room) != OK) {
+        conn_close(c, WHY_PROXY_HEADER_BAD);
+        return;
+    }
+    int err = stream_read(c->stream, room, space, &n);
+    if (err == ERR_AGAIN) {
+        return;
+    }
+    if (err != OK) {
+        /* A balancer's health check: connects, says nothing, closes. */
+        conn_close(c, err == ERR_EOF ? WHY_CLIENT_CLOSED : WHY_CLIENT_RESET);
+        return;
+    }
+    buf_commit(&c->early, n);
+    look_for_header(c);
+}
+
+void conn_begin(struct conn *c, int fd)
+{
+    struct proxy *p = c->proxy;
+    buf_init(&c->early, PROXY_HEADER_MAX);
+    if (!is_trusted(c)) {
+        if (c->port == PROXY_PORT_HTTPS) {
+            begin_tls(c, fd, (struct str){0});
+        } else {
+            c->stream = stream_plain_new(p->loop, fd, NULL, NULL);
+            conn_open(c, (struct str){0});
+        }
+        return;
+    }
+    c->stream = stream_plain_new(p->loop, fd, on_proxy_bytes, c);
+    deadline_init(&c->deadline, on_proxy_deadline, c);
+    deadline_set(&c->deadline, p->current->header);
+    stream_want(c->stream, STREAM_READABLE);
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT */
+/* What the two files of a connection share: its life and requests (conn), its beginning
+ * (conn_begin). */
+#ifndef HIVEDOOR_SRC_PROXY_CONN_IMPL_H
+#define HIVEDOOR_SRC_PROXY_CONN_IMPL_H
+
+#include "base/buf.h"
+#include "http/h1_server.h"
+#include "loop/deadline.h"
+#include "proxy/conn.h"
+#include "proxy/exchange.h"
+#include "proxy_impl.h"
+
+enum conn_state {
+    CONN_PROXY,
+    CONN_HANDSHAKE,
+    CONN_OPEN,
+    CONN_IDLE,
+    CONN_DRAINING,
+    CONN_CLOSED,
+};
+
+/* How long a client is given to close its side after the last answer. */
+#define CONN_LINGER_MS 2000
+
+struct conn {
+    struct conn_node node;
+    struct proxy *proxy;
+    enum proxy_port port;
+    enum conn_state state;
+    struct addr peer;
+    struct addr client;    /* peer, or from the PROXY header */
+    struct stream *stream; /* owned until h1 takes it; then borrowed */
+    struct h1_server *h1;  /* owned */
+    struct exchange *exchange;
+    struct deadline deadline;
+    struct buf early; /* bytes read while looking for a PROXY header */
+    uint64_t counted_in;
+    uint64_t counted_out;
+    const char *tls_version; /* static, NULL before the handshake and without TLS */
+    const char *detail;      /* static or the stream's, for the log */
+};
+
+/* Moves between states, and the gauges with it; aborts on an impossible step. */
+void conn_set_state(struct conn *c, enum conn_state state);
+/* First steps on a new descriptor: PROXY header if its source may send one, TLS if the port wants
+ * it. */
+void conn_begin(struct conn *c, int fd);
+/* The stream is ready for HTTP; `early` was read from it already. */
+void conn_open(struct conn *c, struct str early);
+
+#endif

@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: MIT */
+#include "proxy/exchange.h"
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "exchange_impl.h"
+#include "stats/text.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define RETRY_AFTER_S 2
+
+static int gauge_of(enum exchange_state state)
+{
+    switch (state) {
+    case EX_HEAD: return COUNTER_EXCHANGES_HEAD;
+    case EX_ROUTE:
+    case EX_CHALLENGE: return COUNTER_EXCHANGES_ROUTE;
+    case EX_CONNECT: return COUNTER_EXCHANGES_CONNECT;
+    case EX_RELAY: return COUNTER_EXCHANGES_RELAY;
+    case EX_TUNNEL: return COUNTER_EXCHANGES_TUNNEL;
+    case EX_DONE:
+    case EX_FAILED: break;
+    }
+    return -1;
+}
+
+void exchange_set_state(struct exchange *ex, enum exchange_state state)
+{
+    static const unsigned ends = 1u << EX_DONE | 1u << EX_FAILED;
+    static const unsigned allowed[] = {
+        [EX_HEAD] = 1u << EX_ROUTE | ends,
+        [EX_ROUTE] = 1u << EX_CONNECT | 1u << EX_CHALLENGE | ends,
+        [EX_CONNECT] = 1u << EX_RELAY | ends,
+        [EX_RELAY] = 1u << EX_TUNNEL | 1u << EX_CONNECT | ends, /* EX_CONNECT: a retry */
+        [EX_TUNNEL] = ends,
+        [EX_CHALLENGE] = ends,
+        [EX_DONE] = 0,
+        [EX_FAILED] = 0,
+    };
+    REQUIRE(allowed[ex->state] & 1u << state);
+    int before = gauge_of(ex->state);
+    int after = gauge_of(state);
+    if (before >= 0) {
+        counter_dec(ex->proxy->slot, (enum counter)before);
+    }
+    if (after >= 0) {
+        counter_inc(ex->proxy->slot, (enum counter)after);
+    }
+    ex->state = state;
+}
+
+static void make_id(struct exchange *ex)
+{
+    snprintf(ex->id, sizeof(ex->id), "%016" PRIx64 "%08" PRIx32, ex->proxy->id_prefix,
+             (uint32_t)ex->proxy->id_count++);
+}
+
+/* ---- what the client's side tells us before a service is involved ---- */
+
+static void on_early_data(void *arg, struct str data)
+{
+    (void)arg;
+    (void)data; /* only after channel_read(true), which the relay asks for */
+}
+
+static void on_early_end(void *arg)
+{
+    (void)arg;
+}
+
+static void on_client_abort(void *arg, enum why why)
+{
+    struct exchange *ex = arg;
+    ex->client = NULL;
+    exchange_finish(ex, why);
+}
+
+static void on_client_bad(void *arg, enum why why)
+{
+    exchange_fail(arg, why);
+}
+
+static const struct channel_events early_events = {
+    .on_data = on_early_data,
+    .on_end = on_early_end,
+    .on_writable = on_early_end,
+    .on_bad = on_client_bad,
+    .on_abort = on_client_abort,
+};
+
+struct exchange *exchange_new(struct conn *c, struct channel *ch, struct message *m,
+                              struct body body, enum why bad)
+{
+    struct exchange *ex = NEW(struct exchange);
+    ex->proxy = conn_proxy(c);
+    ex->conn = c;
+    ex->settings = proxy_settings_ref(ex->proxy->current);
+    ex->arena = m->arena;
+    ex->client = ch;
+    ex->request = m;
+    ex->request_body = body;
+    ex->request_half = body.kind == BODY_NONE ? EX_HALF_DONE : EX_HALF_BODY;
+    ex->method = m->method_text;
+    ex->port_tls = conn_is_tls(c);
+    ex->started_us = clock_us();
+    ex->state = EX_HEAD;
+    deadline_init(&ex->deadline, NULL, NULL);
+    counter_inc(ex->proxy->slot, COUNTER_EXCHANGES_HEAD);
+    make_id(ex);
+    channel_bind(ch, &early_events, ex);
+    channel_read(ch, false);
+    if (bad != WHY_OK) {
+        exchange_fail(ex, bad);
+        /* Answered already: the connection need not know of it. */
+        return ex->state == EX_FAILED || ex->state == EX_DONE ? NULL : ex;
+    }
+    exchange_route(ex);
+    return ex->state == EX_FAILED || ex->state == EX_DONE ? NULL : ex;
+}
+
+static void count_request(struct exchange *ex, enum why why)
+{
+    struct buf labels;
+    char code[8];
+    buf_init(&labels, SERIES_LABELS_MAX);
+    struct str site = ex->site == NULL ? STR("-") : ex->site->name;
+    snprintf(code, sizeof(code), "%u", ex->status);
+    /* A label text that does not fit is not counted by site; the sum still holds. */
+    if (text_label(&labels, "site", site) != OK) {
+        buf_clear(&labels);
+    }
+    if (text_label(&labels, "code", str_of(code)) == OK &&
+        text_label(&labels, "reason", str_of(why_label(why))) == OK) {
+        cell_add(series_cell(ex->proxy->slot, SERIES_REQUESTS, buf_str(&labels)), 1);
+    }
+    buf_fini(&labels);
+}
+
+void exchange_finish(struct exchange *ex, enum why why)
+{
+    if (ex->state == EX_DONE || ex->state == EX_FAILED) {
+        return;
+    }
+    bool good = why == WHY_OK || why == WHY_REDIRECTED || why == WHY_TUNNEL_DONE;
+    exchange_set_state(ex, good ? EX_DONE : EX_FAILED);
+    deadline_clear(&ex->deadline);
+    if (ex->lease != NULL) {
+        ex->endpoint = arena_dup(ex->arena, lease_endpoint(ex->lease));
+    }
+    access_log_write(ex, why);
+    count_request(ex, why);
+    challenge_free(ex->challenge);
+    if (ex->upstream != NULL) {
+        channel_bind(ex->upstream, NULL, NULL);
+    }
+    lease_end(ex->lease, why);
+    ex->upstream = NULL;
+    ex->lease = NULL;
+    if (ex->client != NULL) {
+        channel_bind(ex->client, NULL, NULL);
+        channel_read(ex->client, true); /* the rest of a body nobody wants runs off */
+        ex->client = NULL;
+    }
+    conn_exchange_done(ex->conn);
+    proxy_settings_unref(ex->settings);
+    ex->settings = NULL;
+    loop_free_later(ex->proxy->loop, ex);
+}
+
+void exchange_abort(struct exchange *ex, enum why why)
+{
+    ex->client = NULL; /* the connection closes it */
+    exchange_finish(ex, why);
+}
+
+static void send_reply(struct exchange *ex, struct reply *reply)
+{
+    struct body body = {BODY_LENGTH, reply->body.len};
+    if (reply->body.len == 0) {
+        body.kind = BODY_NONE;
+    }
+    ex->status = reply->head.status;
+    ex->response_half = EX_HALF_DONE;
+    channel_send_head(ex->client, &reply->head, body, (struct str){0});
+    if (ex->request->method != METHOD_HEAD) {
+        channel_send_data(ex->client, reply->body);
+        ex->bytes_out += reply->body.len;
+    }
+    channel_send_end(ex->client);
+}
+
+void exchange_reply(struct exchange *ex, struct reply *reply, enum why why)
+{
+    send_reply(ex, reply);
+    exchange_finish(ex, why);
+}
+
+void exchange_fail(struct exchange *ex, enum why why)
+{
+    if (ex->client == NULL) {
+        exchange_finish(ex, why);
+        return;
+    }
+    bool answerable =
+        ex->response_half == EX_HALF_HEAD && why_status(why) >= 400 && why != WHY_CLIENT_ABORT;
+    if (!answerable) {
+        /* Half an answer is out, or nobody is to be answered: the client must see a cut. */
+        struct channel *client = ex->client;
+        ex->client = NULL;
+        channel_reset(client, why);
+        exchange_finish(ex, why);
+        return;
+    }
+    struct reply reply;
+    unsigned retry_after = why_status(why) == 503 ? RETRY_AFTER_S : 0;
+    reply_error(ex->arena, why, ex->request, str_of(ex->id), retry_after, &reply);
+    exchange_reply(ex, &reply, why);
+}

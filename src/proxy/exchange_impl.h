@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: MIT */
+/* What the files of an exchange share: life and answers of our own (exchange), the decision where
+ * it goes (exchange_route), the way to the service and back (exchange_relay), ACME (challenge). */
+#ifndef HIVEDOOR_SRC_PROXY_EXCHANGE_IMPL_H
+#define HIVEDOOR_SRC_PROXY_EXCHANGE_IMPL_H
+
+#include "http/hop.h"
+#include "http/target.h"
+#include "loop/deadline.h"
+#include "proxy/exchange.h"
+#include "proxy_impl.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum exchange_state {
+    EX_HEAD,
+    EX_ROUTE,
+    EX_CONNECT,
+    EX_RELAY,
+    EX_TUNNEL,
+    EX_CHALLENGE,
+    EX_DONE,
+    EX_FAILED,
+};
+
+/* Request and response each go through these. */
+enum exchange_half { EX_HALF_HEAD, EX_HALF_BODY, EX_HALF_DONE };
+
+struct exchange {
+    struct proxy *proxy;
+    struct conn *conn;
+    struct proxy_settings *settings; /* a reference */
+    struct arena *arena;             /* borrowed; lives until the channel ends */
+    enum exchange_state state;
+    enum exchange_half request_half;
+    enum exchange_half response_half;
+
+    struct channel *client;   /* NULL once let go */
+    struct channel *upstream; /* NULL before a link stands and after it is given back */
+    struct lease *lease;
+    struct challenge *challenge; /* while EX_CHALLENGE */
+    bool retried;                /* one reused link died under it already */
+    bool client_paused;          /* the service does not take the request body fast enough */
+    bool upstream_paused;        /* the client does not take the response fast enough */
+    bool port_tls;
+
+    struct message *request;
+    struct body request_body;
+    struct target target;
+    struct hop hop;
+    struct str method; /* as received, for the log */
+    const struct model_site *site;
+    const struct model_route *route;
+    const struct route_use *use;
+    struct deadline deadline;
+
+    /* for the access record */
+    char id[REPLY_ID_MAX];
+    uint16_t status;
+    uint64_t started_us;
+    uint64_t connected_us;
+    uint64_t answered_us;
+    uint64_t bytes_in;  /* request body */
+    uint64_t bytes_out; /* response body */
+    struct str service;
+    struct str endpoint; /* in the arena */
+};
+
+/* The only place that changes the state. */
+void exchange_set_state(struct exchange *ex, enum exchange_state state);
+/* The one end: access record, counters, link and reference given back; freed at the turn's end. */
+void exchange_finish(struct exchange *ex, enum why why);
+
+/* exchange_route.c: decides and starts what answers this request. */
+void exchange_route(struct exchange *ex);
+/* exchange_relay.c: to the service of ex->use and back. */
+void exchange_connect(struct exchange *ex);
+/* challenge.c: answers /.well-known/acme-challenge/TOKEN. */
+bool challenge_is_for(const struct exchange *ex);
+void challenge_start(struct exchange *ex);
+/* Accepts NULL. */
+void challenge_free(struct challenge *c);
+/* access_log.c */
+void access_log_write(const struct exchange *ex, enum why why);
+
+#endif

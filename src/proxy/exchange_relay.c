@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * To the service and back: a link is asked for, the request goes out, bodies are pumped both ways,
+ * each side stopped while the other does not take its bytes. After 101 the same pump is a tunnel.
+ */
+#include "exchange_impl.h"
+
+#include "base/clock.h"
+
+static void connect_again(struct exchange *ex);
+
+/* ---- deadlines: one at a time, for whomever we are waiting for ---- */
+
+static void on_relay_deadline(void *arg)
+{
+    struct exchange *ex = arg;
+    if (ex->state == EX_TUNNEL) {
+        exchange_fail(ex, WHY_TUNNEL_IDLE);
+    } else if (ex->upstream_paused) {
+        exchange_fail(ex, WHY_SEND_TIMEOUT);
+    } else if (ex->request_half != EX_HALF_DONE && !ex->client_paused &&
+               ex->response_half == EX_HALF_HEAD) {
+        exchange_fail(ex, WHY_BODY_TIMEOUT);
+    } else if (ex->response_half == EX_HALF_HEAD) {
+        exchange_fail(ex, WHY_UPSTREAM_TIMEOUT);
+    } else {
+        exchange_fail(ex, WHY_UPSTREAM_STALLED);
+    }
+}
+
+/* Called on every progress: starts the wait for the next step. */
+static void wait_for_progress(struct exchange *ex)
+{
+    struct deadline_class *wait = ex->use->response;
+    if (ex->state == EX_TUNNEL) {
+        wait = ex->use->tunnel;
+    } else if (ex->upstream_paused) {
+        wait = ex->settings->idle;
+    } else if (ex->request_half != EX_HALF_DONE && !ex->client_paused &&
+               ex->response_half == EX_HALF_HEAD) {
+        wait = ex->settings->idle;
+    }
+    deadline_set(&ex->deadline, wait);
+}
+
+/* ---- from the service to the client ---- */
+
+static void finish_if_done(struct exchange *ex)
+{
+    if (ex->response_half != EX_HALF_DONE) {
+        return;
+    }
+    if (ex->state == EX_TUNNEL) {
+        if (ex->request_half == EX_HALF_DONE) {
+            exchange_finish(ex, WHY_TUNNEL_DONE);
+        }
+        return;
+    }
+    exchange_finish(ex, WHY_OK);
+}
+
+static void on_response_head(void *arg, struct message *m, struct body body)
+{
+    struct exchange *ex = arg;
+    struct hop hop;
+    hop_strip(m, &hop);
+    if (m->status < 200 && body.kind != BODY_TUNNEL) {
+        channel_send_head(ex->client, m, body, (struct str){0});
+        wait_for_progress(ex);
+        return;
+    }
+    ex->status = m->status;
+    ex->answered_us = clock_us();
+    ex->response_half = EX_HALF_BODY;
+    if (body.kind == BODY_TUNNEL) {
+        ex->request_half = EX_HALF_BODY;
+        exchange_set_state(ex, EX_TUNNEL);
+    }
+    channel_send_head(ex->client, m, body,
+                      body.kind == BODY_TUNNEL ? hop.upgrade : (struct str){0});
+    if (body.kind == BODY_TUNNEL) {
+        channel_read(ex->client, true);
+    }
+    wait_for_progress(ex);
+}
+
+static void on_response_data(void *arg, struct str data)
+{
+    struct exchange *ex = arg;
+    ex->bytes_out += data.len;
+    channel_send_data(ex->client, data);
+    if (channel_unsent(ex->client) > CHANNEL_HIGH) {
+        ex->upstream_paused = true;
+        channel_read(ex->upstream, false);
+    }
+    wait_for_progress(ex);
+}
+
+static void on_response_end(void *arg)
+{
+    struct exchange *ex = arg;
+    ex->response_half = EX_HALF_DONE;
+    channel_send_end(ex->client);
+    finish_if_done(ex);
+}
+
+static void on_upstream_writable(void *arg)
+{
+    struct exchange *ex = arg;
+    if (ex->client_paused) {
+        ex->client_paused = false;
+        channel_read(ex->client, true);
+        wait_for_progress(ex);
+    }
+}
+
+/* A link that was kept may have died unseen: once, a request that may be repeated and of whose body
+ * nothing went out is sent again on a fresh one (RFC 9110 section 9.2.2, RFC 9112 section 9.3.1).
+ */
+static bool may_retry(const struct exchange *ex, enum why why)
+{
+    bool lost = why == WHY_UPSTREAM_CLOSED || why == WHY_UPSTREAM_RESET;
+    switch (ex->request->method) {
+    case METHOD_GET:
+    case METHOD_HEAD:
+    case METHOD_PUT:
+    case METHOD_DELETE:
+    case METHOD_OPTIONS:
+    case METHOD_TRACE: break;
+    case METHOD_POST:
+    case METHOD_PATCH:
+    case METHOD_CONNECT:
+    case METHOD_OTHER: return false;
+    }
+    return lost && !ex->retried && ex->bytes_in == 0 && ex->response_half == EX_HALF_HEAD &&
+           lease_is_reused(ex->lease) && !lease_answered(ex->lease);
+}
+
+static void on_upstream_abort(void *arg, enum why why)
+{
+    struct exchange *ex = arg;
+    ex->upstream = NULL;
+    if (ex->state == EX_TUNNEL) {
+        exchange_fail(ex, WHY_TUNNEL_DONE);
+    } else if (may_retry(ex, why)) {
+        lease_end(ex->lease, why);
+        ex->lease = NULL;
+        ex->retried = true;
+        connect_again(ex);
+    } else {
+        exchange_fail(ex, why);
+    }
+}
+
+static void on_upstream_bad(void *arg, enum why why)
+{
+    on_upstream_abort(arg, why);
+}
+
+static const struct channel_events upstream_events = {
+    .on_head = on_response_head,
+    .on_data = on_response_data,
+    .on_end = on_response_end,
+    .on_writable = on_upstream_writable,
+    .on_bad = on_upstream_bad,
+    .on_abort = on_upstream_abort,
+};
+
+/* ---- from the client to the service ---- */
+
+static void on_request_data(void *arg, struct str data)
+{
+    struct exchange *ex = arg;
+    if (ex->upstream == NULL) {
+        return;
+    }
+    ex->bytes_in += data.len;
+    if (ex->state != EX_TUNNEL && ex->bytes_in > ex->route->body_bytes) {
+        exchange_fail(ex, WHY_BODY_TOO_LARGE);
+        return;
+    }
+    channel_send_data(ex->upstream, data);
+    if (channel_unsent(ex->upstream) > CHANNEL_HIGH) {
+        ex->client_paused = true;
+        channel_read(ex->client, false);
+    }
+    wait_for_progress(ex);
+}
+
+static void on_request_end(void *arg)
+{
+    struct exchange *ex = arg;
+    ex->request_half = EX_HALF_DONE;
+    if (ex->upstream != NULL) {
+        channel_send_end(ex->upstream);
+    }
+    wait_for_progress(ex);
+    finish_if_done(ex);
+}
+
+static void on_client_writable(void *arg)
+{
+    struct exchange *ex = arg;
+    if (ex->upstream_paused) {
+        ex->upstream_paused = false;
+        if (ex->upstream != NULL) {
+            channel_read(ex->upstream, true);
+        }
+        wait_for_progress(ex);
+    }
+}
+
+static void on_client_bad(void *arg, enum why why)
+{
+    exchange_fail(arg, why);
+}
+
+static void on_client_abort(void *arg, enum why why)
+{
+    struct exchange *ex = arg;
+    ex->client = NULL;
+    if (ex->state == EX_TUNNEL && (why == WHY_CLIENT_ABORT || why == WHY_TUNNEL_DONE)) {
+        why = WHY_TUNNEL_DONE;
+    }
+    exchange_finish(ex, why);
+}
+
+static const struct channel_events client_events = {
+    .on_data = on_request_data,
+    .on_end = on_request_end,
+    .on_writable = on_client_writable,
+    .on_bad = on_client_bad,
+    .on_abort = on_client_abort,
+};
+
+/* ---- the link ---- */
+
+static void on_link_ready(void *arg)
+{
+    struct exchange *ex = arg;
+    ex->connected_us = clock_us();
+    ex->upstream = lease_channel(ex->lease);
+    exchange_set_state(ex, EX_RELAY);
+    deadline_clear(&ex->deadline);
+    deadline_init(&ex->deadline, on_relay_deadline, ex);
+    wait_for_progress(ex);
+    channel_bind(ex->upstream, &upstream_events, ex);
+    channel_send_head(ex->upstream, ex->request, ex->request_body, ex->hop.upgrade);
+    if (ex->request_half == EX_HALF_DONE) {
+        channel_send_end(ex->upstream);
+    } else {
+        channel_read(ex->client, true);
+    }
+}
+
+static void on_link_failed(void *arg, enum why why)
+{
+    exchange_fail(arg, why);
+}
+
+static const struct lease_events link_events = {
+    .on_ready = on_link_ready,
+    .on_failed = on_link_failed,
+};
+
+static void on_connect_deadline(void *arg)
+{
+    struct exchange *ex = arg;
+    bool known = upstream_service_endpoints(ex->use->service) > 0;
+    exchange_fail(ex, known ? WHY_CONNECT_TIMEOUT : WHY_NO_ENDPOINT);
+}
+
+static void ask_for_link(struct exchange *ex, bool fresh)
+{
+    struct lease_want want = {.arena = ex->arena,
+                              .attempt_class = ex->use->attempt,
+                              .limits = &ex->settings->limits,
+                              .fresh = fresh};
+    exchange_set_state(ex, EX_CONNECT);
+    deadline_clear(&ex->deadline);
+    deadline_init(&ex->deadline, on_connect_deadline, ex);
+    deadline_set(&ex->deadline, ex->use->connect);
+    ex->lease = lease_new(ex->use->service, &want, &link_events, ex);
+}
+
+static void connect_again(struct exchange *ex)
+{
+    channel_read(ex->client, false);
+    ask_for_link(ex, true);
+}
+
+void exchange_connect(struct exchange *ex)
+{
+    channel_bind(ex->client, &client_events, ex);
+    ask_for_link(ex, false);
+}

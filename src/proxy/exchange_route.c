@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: MIT */
+/* Where a request goes: a challenge, a redirect, a service, or nowhere. */
+#include "exchange_impl.h"
+
+#include "http/forwarded.h"
+#include "route/path.h"
+#include "route/table.h"
+
+#include <stdio.h>
+
+#define PORT_HTTPS 443
+
+/* ---- redirects ---- */
+
+/* The port that https is reached on by a client which named `port` in its Host: none for a client
+ * on the usual port, ours for one that came to ours directly (a development machine). */
+static uint16_t https_port(const struct exchange *ex)
+{
+    const struct model *m = ex->settings->model;
+    if (ex->target.port == 0 || ex->target.port == 80 || m->listen_https_count == 0) {
+        return PORT_HTTPS;
+    }
+    return addr_port(&m->listen_https[0]);
+}
+
+static void redirect_to(struct exchange *ex, uint16_t code, struct str location)
+{
+    struct reply reply;
+    reply_redirect(ex->arena, code, location, str_of(ex->id), &reply);
+    exchange_reply(ex, &reply, WHY_REDIRECTED);
+}
+
+static void redirect_to_https(struct exchange *ex)
+{
+    struct str host = ex->target.host;
+    const char *open = str_find(host, ':') >= 0 ? "[" : "";
+    const char *close = *open ? "]" : "";
+    char port[8] = "";
+    if (https_port(ex) != PORT_HTTPS) {
+        snprintf(port, sizeof(port), ":%u", https_port(ex));
+    }
+    redirect_to(ex, 301,
+                arena_printf(ex->arena, "https://%s%.*s%s%s%.*s%.*s", open, STR_FMT(host), close,
+                             port, STR_FMT(ex->target.path), STR_FMT(ex->target.query)));
+}
+
+static void redirect_site(struct exchange *ex)
+{
+    redirect_to(ex, ex->site->redirect_code,
+                arena_printf(ex->arena, "%.*s%.*s%.*s", STR_FMT(ex->site->redirect),
+                             STR_FMT(ex->target.path), STR_FMT(ex->target.query)));
+}
+
+/* ---- the request as the service gets it ---- */
+
+static bool is_trusted(const struct exchange *ex)
+{
+    const struct model *m = ex->settings->model;
+    for (size_t i = 0; i < m->forwarded_trust_count; i++) {
+        if (addr_net_has(&m->forwarded_trust[i], conn_client(ex->conn))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* RFC 9112 section 3.2.2: the authority of an absolute-form target replaces Host. */
+static void set_host(struct exchange *ex)
+{
+    const struct field *host = message_find(ex->request, FIELD_HOST);
+    if (host == NULL || !str_eq(host->value, ex->target.authority)) {
+        message_remove(ex->request, FIELD_HOST);
+        message_add(ex->request, STR("Host"), ex->target.authority);
+    }
+}
+
+static void set_target(struct exchange *ex)
+{
+    struct str path = ex->target.path;
+    if (ex->route->strip &&
+        path_strip(ex->target.path, ex->route->prefix, ex->arena, &path) != OK) {
+        path = str_from(ex->target.match, ex->route->prefix.len);
+        path = path.len == 0 ? STR("/") : path;
+    }
+    ex->request->target =
+        ex->target.query.len == 0
+            ? path
+            : arena_printf(ex->arena, "%.*s%.*s", STR_FMT(path), STR_FMT(ex->target.query));
+}
+
+static void rewrite_request(struct exchange *ex)
+{
+    set_host(ex);
+    hop_strip(ex->request, &ex->hop);
+    if (ex->request_body.kind != BODY_NONE) {
+        ex->hop.upgrade = (struct str){0}; /* a body and a switch of protocols: the body wins */
+    }
+    struct forwarded f = {.client = conn_client(ex->conn),
+                          .tls = ex->port_tls,
+                          .host = ex->target.authority,
+                          .trusted = is_trusted(ex)};
+    forwarded_apply(ex->request, &f);
+    set_target(ex);
+}
+
+/* ---- the decision ---- */
+
+static enum why check_request(const struct exchange *ex)
+{
+    const struct field *expect = message_find(ex->request, FIELD_EXPECT);
+    if (expect != NULL && !str_ieq(expect->value, STR("100-continue"))) {
+        return WHY_EXPECTATION; /* RFC 9110 section 10.1.1 */
+    }
+    if (ex->request_body.kind == BODY_LENGTH && ex->request_body.length > ex->route->body_bytes) {
+        return WHY_BODY_TOO_LARGE;
+    }
+    return WHY_OK;
+}
+
+static void to_service(struct exchange *ex, size_t site_index)
+{
+    ex->route = route_match(ex->site, ex->target.match);
+    if (ex->route == NULL) {
+        exchange_fail(ex, WHY_NO_ROUTE);
+        return;
+    }
+    ex->use = &ex->settings->uses[site_index][ex->route - ex->site->routes];
+    ex->service = ex->route->to.service;
+    enum why why = check_request(ex);
+    if (why != WHY_OK) {
+        exchange_fail(ex, why);
+        return;
+    }
+    rewrite_request(ex);
+    exchange_connect(ex);
+}
+
+static void on_plain_port(struct exchange *ex, size_t site_index)
+{
+    if (ex->site->redirect.len > 0) {
+        redirect_site(ex);
+        return;
+    }
+    switch (ex->site->http) {
+    case MODEL_HTTP_REDIRECT: redirect_to_https(ex); return;
+    case MODEL_HTTP_SERVE: to_service(ex, site_index); return;
+    case MODEL_HTTP_OFF: exchange_fail(ex, WHY_SITE_OFF); return;
+    }
+}
+
+static void on_tls_port(struct exchange *ex, size_t site_index)
+{
+    if (!conn_covers(ex->conn, ex->target.host)) {
+        exchange_fail(ex, WHY_MISDIRECTED);
+    } else if (ex->site->redirect.len > 0) {
+        redirect_site(ex);
+    } else {
+        to_service(ex, site_index);
+    }
+}
+
+void exchange_route(struct exchange *ex)
+{
+    exchange_set_state(ex, EX_ROUTE);
+    enum why why = WHY_BAD_TARGET;
+    if (target_parse(ex->request, ex->arena, &ex->target, &why) != OK) {
+        exchange_fail(ex, why);
+        return;
+    }
+    if (!ex->port_tls && challenge_is_for(ex)) {
+        challenge_start(ex);
+        return;
+    }
+    size_t index = 0;
+    ex->site = route_site(ex->settings->routes, ex->target.host, &index);
+    if (ex->site == NULL) {
+        exchange_fail(ex, WHY_NO_SITE);
+    } else if (ex->port_tls) {
+        on_tls_port(ex, index);
+    } else {
+        on_plain_port(ex, index);
+    }
+}

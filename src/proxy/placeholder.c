@@ -1,1 +1,0 @@
-typedef int proxy_placeholder;

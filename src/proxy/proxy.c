@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: MIT */
+#include "proxy/proxy.h"
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "net/listener.h"
+#include "proxy/conn.h"
+#include "proxy_impl.h"
+
+#include <stdlib.h>
+#include <sys/random.h>
+
+#define SCRATCH_BYTES (64 * 1024)
+#define LINK_IDLE_MS  60000
+
+struct listening {
+    struct list node;
+    struct proxy *proxy;
+    struct listener *listener; /* owned */
+    int fd;                    /* borrowed */
+    enum proxy_port port;
+};
+
+static void on_turn_end(void *arg)
+{
+    (void)arg;
+    log_flush();
+}
+
+static void on_hurry(void *arg, struct str service)
+{
+    struct proxy *p = arg;
+    p->env.hurry(p->env.arg, service);
+}
+
+struct proxy *proxy_new(const struct proxy_env *env)
+{
+    struct proxy *p = NEW(struct proxy);
+    p->env = *env;
+    p->loop = env->loop;
+    p->slot = env->slot;
+    p->scratch.len = SCRATCH_BYTES;
+    p->scratch.bytes = mem_new(SCRATCH_BYTES);
+    p->tls_worker = tls_worker_new(p->loop);
+    list_init(&p->listeners);
+    list_init(&p->conns);
+    list_init(&p->challenges);
+    if (getrandom(&p->id_prefix, sizeof(p->id_prefix), 0) < 0) {
+        p->id_prefix = (uint64_t)(uintptr_t)p;
+    }
+    struct upstream_env up = {.loop = p->loop,
+                              .slot = p->slot,
+                              .scratch = &p->scratch,
+                              .idle_class = proxy_deadline(p, LINK_IDLE_MS),
+                              .hurry = on_hurry,
+                              .arg = p};
+    p->upstream = upstream_new(&up);
+    loop_hook_add(p->loop, &p->flush_logs, on_turn_end, p);
+    return p;
+}
+
+void proxy_free(struct proxy *p)
+{
+    if (p == NULL) {
+        return;
+    }
+    LIST_EACH (&p->listeners, it, tmp) {
+        proxy_unlisten(p, CONTAINER_OF(it, struct listening, node)->fd);
+    }
+    p->draining = false; /* nobody is told any more */
+    proxy_cut(p);
+    loop_turn(p->loop, false);
+    proxy_settings_unref(p->current);
+    p->current = NULL;
+    upstream_free(p->upstream);
+    loop_turn(p->loop, false);
+    tls_worker_free(p->tls_worker);
+    for (unsigned i = 0; i < p->deadline_count; i++) {
+        deadline_class_free(p->deadlines[i]);
+    }
+    loop_hook_remove(&p->flush_logs);
+    free(p->scratch.bytes);
+    free(p);
+}
+
+struct deadline_class *proxy_deadline(struct proxy *p, uint32_t ms)
+{
+    struct deadline_class *longer = NULL;
+    for (unsigned i = 0; i < p->deadline_count; i++) {
+        struct deadline_class *c = p->deadlines[i];
+        if (deadline_class_ms(c) == ms) {
+            return c;
+        }
+        if (deadline_class_ms(c) > ms &&
+            (longer == NULL || deadline_class_ms(c) < deadline_class_ms(longer))) {
+            longer = c;
+        }
+    }
+    if (p->deadline_count == PROXY_DEADLINES_MAX) {
+        return longer != NULL ? longer : p->deadlines[0];
+    }
+    return p->deadlines[p->deadline_count++] = deadline_class_new(p->loop, ms);
+}
+
+void proxy_set_current(struct proxy *p, struct proxy_settings *s)
+{
+    struct proxy_settings *old = p->current;
+    p->current = proxy_settings_ref(s);
+    proxy_settings_unref(old);
+}
+
+struct proxy_settings *proxy_current(const struct proxy *p)
+{
+    return p->current;
+}
+
+struct upstream *proxy_upstream(struct proxy *p)
+{
+    return p->upstream;
+}
+
+static void on_accept(void *arg, int fd, const struct addr *peer)
+{
+    struct listening *l = arg;
+    conn_new(l->proxy, fd, peer, l->port);
+}
+
+void proxy_listen(struct proxy *p, int fd, enum proxy_port port)
+{
+    struct listening *l = NEW(struct listening);
+    l->proxy = p;
+    l->fd = fd;
+    l->port = port;
+    list_push_back(&p->listeners, &l->node);
+    l->listener = listener_new(p->loop, fd, on_accept, l);
+}
+
+void proxy_unlisten(struct proxy *p, int fd)
+{
+    LIST_EACH (&p->listeners, it, tmp) {
+        struct listening *l = CONTAINER_OF(it, struct listening, node);
+        if (l->fd == fd) {
+            list_remove(&l->node);
+            listener_free(l->listener);
+            free(l);
+        }
+    }
+}
+
+void proxy_drain(struct proxy *p)
+{
+    p->draining = true;
+    upstream_close_idle(p->upstream);
+    LIST_EACH (&p->conns, it, tmp) {
+        conn_drain(CONTAINER_OF(it, struct conn_node, list)->conn);
+    }
+    if (p->conn_count == 0) {
+        proxy_conn_gone(p);
+    }
+}
+
+void proxy_cut(struct proxy *p)
+{
+    while (!list_is_empty(&p->conns)) {
+        conn_close(LIST_FIRST(&p->conns, struct conn_node, list)->conn, WHY_DRAIN_DEADLINE);
+    }
+}
+
+void proxy_conn_gone(struct proxy *p)
+{
+    if (p->draining && p->conn_count == 0 && !p->drained) {
+        p->drained = true;
+        p->env.drained(p->env.arg);
+    }
+}

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT */
+/* What the files of the data path share of struct proxy. */
+#ifndef HIVEDOOR_SRC_PROXY_PROXY_IMPL_H
+#define HIVEDOOR_SRC_PROXY_PROXY_IMPL_H
+
+#include "base/list.h"
+#include "proxy/proxy.h"
+#include "tls/tls_stream.h"
+
+#include <stdint.h>
+
+#define PROXY_DEADLINES_MAX 256
+
+struct challenge;
+
+struct proxy {
+    struct proxy_env env;
+    struct loop *loop;
+    struct slot *slot;
+    struct h1_scratch scratch;
+    struct tls_worker *tls_worker;
+    struct upstream *upstream;
+    struct proxy_settings *current; /* a reference */
+    struct list listeners;
+    struct list conns;
+    uint32_t conn_count;
+    bool draining;
+    bool drained;
+    struct list challenges; /* asked of the folder, not answered yet */
+    uint32_t challenge_id;
+    struct deadline_class *deadlines[PROXY_DEADLINES_MAX]; /* owned, one a duration */
+    unsigned deadline_count;
+    uint64_t id_prefix; /* request ids: random at start ... */
+    uint64_t id_count;  /* ... and a number */
+    struct loop_hook flush_logs;
+};
+
+/* Where a connection stands in proxy.conns. */
+struct conn_node {
+    struct list list;
+    struct conn *conn;
+};
+
+/* The class of a duration, made once; a table that is full gives the next longer one. */
+struct deadline_class *proxy_deadline(struct proxy *p, uint32_t ms);
+/* A connection has ended: says so to the daemon when it was the last of a drain. */
+void proxy_conn_gone(struct proxy *p);
+
+#endif

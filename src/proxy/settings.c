@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: MIT */
+#include "proxy/settings.h"
+
+#include "base/mem.h"
+#include "proxy_impl.h"
+
+#include <stdlib.h>
+
+static const char *const offered_protocols[] = {"http/1.1", NULL};
+
+static void use_init(struct proxy *p, struct route_use *use, const struct model_target *to,
+                     const struct model_timeouts *t)
+{
+    use->service =
+        upstream_service_get(p->upstream, to->service, to->is_literal ? &to->addr : NULL);
+    use->attempt = proxy_deadline(p, t->attempt_ms);
+    use->connect = proxy_deadline(p, t->connect_ms);
+    use->response = proxy_deadline(p, t->response_ms);
+    use->tunnel = proxy_deadline(p, t->tunnel_ms);
+}
+
+static void uses_new(struct proxy_settings *s)
+{
+    const struct model *m = s->model;
+    s->uses = mem_array(m->site_count, sizeof(*s->uses));
+    for (size_t i = 0; i < m->site_count; i++) {
+        const struct model_site *site = &m->sites[i];
+        s->uses[i] = mem_array(site->route_count, sizeof(**s->uses));
+        for (size_t k = 0; k < site->route_count; k++) {
+            use_init(s->proxy, &s->uses[i][k], &site->routes[k].to, &site->routes[k].timeouts);
+        }
+    }
+    if (m->acme.has_relay) {
+        use_init(s->proxy, &s->relay, &m->acme.relay, &m->timeouts);
+    }
+}
+
+static void uses_free(struct proxy_settings *s)
+{
+    for (size_t i = 0; s->uses != NULL && i < s->model->site_count; i++) {
+        for (size_t k = 0; k < s->model->sites[i].route_count; k++) {
+            upstream_service_unref(s->uses[i][k].service);
+        }
+        free(s->uses[i]);
+    }
+    free(s->uses);
+    upstream_service_unref(s->relay.service);
+}
+
+int proxy_settings_new(struct proxy *proxy, uint64_t number, struct model *model,
+                       const struct tls_set *certs, struct proxy_settings **out_settings)
+{
+    struct proxy_settings *s = NEW(struct proxy_settings);
+    s->refs = 1;
+    s->number = number;
+    s->proxy = proxy;
+    s->model = model;
+    struct tls_settings tls = {.min_version = model->tls_min,
+                               .default_name = model->unknown_site,
+                               .tickets = proxy->env.tickets,
+                               .alpn = offered_protocols};
+    int err = tls_server_new(certs, &tls, &s->tls);
+    if (err != OK) {
+        proxy_settings_unref(s);
+        return err;
+    }
+    s->routes = route_table_new(model);
+    s->handshake = proxy_deadline(proxy, model->timeouts.handshake_ms);
+    s->header = proxy_deadline(proxy, model->timeouts.header_ms);
+    s->idle = proxy_deadline(proxy, model->timeouts.idle_ms);
+    s->limits.head_bytes = model->limits.header_bytes;
+    s->limits.fields = model->limits.headers;
+    uses_new(s);
+    *out_settings = s;
+    return OK;
+}
+
+struct proxy_settings *proxy_settings_ref(struct proxy_settings *s)
+{
+    s->refs++;
+    return s;
+}
+
+void proxy_settings_unref(struct proxy_settings *s)
+{
+    if (s == NULL || --s->refs > 0) {
+        return;
+    }
+    uses_free(s);
+    route_table_free(s->routes);
+    tls_server_unref(s->tls);
+    model_free(s->model);
+    if (s->on_free != NULL) {
+        s->on_free(s->arg, s->number);
+    }
+    free(s);
+}
