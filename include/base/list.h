@@ -54,10 +54,10 @@ static inline void list_remove(struct list *node)
     list_init(node);
 }
 
-#define LIST_FIRST(list, type, member) CONTAINER_OF((list)->next, type, member)
+#define LIST_FIRST(head, type, member) CONTAINER_OF((head)->next, type, member)
 
 /* `it` and `tmp` are `struct list *`; the body may remove `it`, and nothing else. */
-#define LIST_EACH(list, it, tmp)                                                                   \
-    for (struct list *it = (list)->next, *tmp = it->next; it != (list); it = tmp, tmp = it->next)
+#define LIST_EACH(head, it, tmp)                                                                   \
+    for (struct list *it = (head)->next, *tmp = it->next; it != (head); it = tmp, tmp = it->next)
 
 #endif

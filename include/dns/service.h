@@ -1,12 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One service name kept fresh (keeper only): asked about once a `refresh`, whatever the TTL; A and
- * AAAA judged apart and joined; inside Docker `tasks.NAME` first, then NAME. A sorted set is compared
- * with the last one and published when it differs.
+ * One service name kept fresh (keeper only): asked about once a `refresh`, whatever the TTL. Inside
+ * Docker a name without a dot is asked as `tasks.NAME` (the tasks' own addresses) and as NAME
+ * (which may be a virtual address), and the first of the two that has addresses counts; a name that
+ * begins with "tasks.", has a dot, or ends in one (absolute; the dot is cut) is asked as it stands.
+ *
+ * Each question, A and AAAA too, is judged for itself: what one says of its addresses says nothing
+ * of the other's. The one exception is an empty answer beside a positive one, which means that
+ * there are none of that family. The union is sorted, compared with the last one and published when
+ * it differs; answers that come within SERVICE_SETTLE_MS of each other are published together, and
+ * a silent question does not hold up the others.
  *
  * A positive answer is believed at once. NXDOMAIN, failure, silence or an empty answer is a doubt:
- * the last addresses stay for SERVICE_DOUBT_MS, then the set is empty. Failures back off up to
- * SERVICE_BACKOFF_MS between questions; service_hurry() asks at once (bounded by 100 ms apart).
+ * the last addresses stay for SERVICE_DOUBT_MS, then they are gone. While nothing is positive the
+ * time between questions doubles up to SERVICE_ABSENT_MS (the server says that there is no such
+ * name) or SERVICE_BACKOFF_MS (it fails or is silent); service_hurry() asks at once, at most every
+ * SERVICE_HURRY_MS.
  */
 #ifndef HIVEDOOR_DNS_SERVICE_H
 #define HIVEDOOR_DNS_SERVICE_H
@@ -21,6 +30,9 @@
 
 #define SERVICE_DOUBT_MS   30000
 #define SERVICE_BACKOFF_MS 5000
+#define SERVICE_ABSENT_MS  2000
+#define SERVICE_HURRY_MS   100
+#define SERVICE_SETTLE_MS  50
 
 struct service;
 
@@ -35,24 +47,30 @@ enum service_state {
  * outcome too, even when it is an empty set. */
 typedef void (*service_fn)(void *arg, struct service *s, const struct addr *addrs, size_t count);
 
-/* Starts asking at once; `name` and `port` are copied. */
+/* Starts asking at once; `name` and `port` are copied. `r` is borrowed and must outlive it. */
 struct service *service_new(struct loop *loop, struct resolver *r, struct str name, uint16_t port,
                             uint32_t refresh_ms, service_fn fn, void *arg);
+/* May be called from inside `fn`; accepts NULL. */
 void service_free(struct service *s);
+/* Asks now or as soon as SERVICE_HURRY_MS have passed since the last questions. */
 void service_hurry(struct service *s);
+/* Takes effect for the next questions. */
 void service_set_refresh(struct service *s, uint32_t refresh_ms);
 
+/* Strings and addresses are borrowed until the loop goes on. */
 struct service_info {
-    struct str name;
+    struct str name; /* as given to service_new */
     uint16_t port;
     enum service_state state;
-    enum resolver_outcome last_a;
+    enum resolver_outcome last_a; /* of the name that counts; SILENT before any answer */
     enum resolver_outcome last_aaaa;
     uint64_t last_answer_ms; /* monotonic, of the last positive answer; 0 never */
     const struct addr *addrs;
     size_t count;
 };
+
 void service_info(const struct service *s, struct service_info *out_info);
+/* "unknown", "resolved", "doubted", "absent"; static. */
 const char *service_state_text(enum service_state state);
 
 #endif

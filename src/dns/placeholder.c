@@ -1,1 +1,0 @@
-typedef int dns_placeholder;
