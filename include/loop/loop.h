@@ -50,6 +50,9 @@ void loop_task_cancel(struct loop_task *task);
 void loop_free_later(struct loop *loop, void *ptr);
 
 void loop_hook_add(struct loop *loop, struct loop_hook *hook, void (*fn)(void *arg), void *arg);
+/* As loop_hook_add, but before the deferred tasks of the turn. For loop/ only (deadlines). */
+void loop_hook_add_early(struct loop *loop, struct loop_hook *hook, void (*fn)(void *arg),
+                         void *arg);
 void loop_hook_remove(struct loop_hook *hook);
 
 /* Monotonic milliseconds, taken once a turn. */

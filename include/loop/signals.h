@@ -17,7 +17,8 @@ struct signal_watch {
 void signal_watch_init(struct signal_watch *s, struct loop *loop, int signo,
                        void (*fn)(void *arg, int signo), void *arg);
 void signal_watch_fini(struct signal_watch *s);
-/* SIGPIPE ignored, and the mask emptied: what every process of ours starts with. */
+/* SIGPIPE ignored, the signals we watch back at their defaults, and the mask emptied: what every
+ * process of ours starts with. */
 void signals_reset(void);
 
 #endif
