@@ -17,10 +17,13 @@
 struct h1_client;
 
 struct h1_client_events {
-    /* The exchange is over in good order and the connection can take another. */
+    /* The exchange is over in good order and the connection can take another. Comes just before
+     * the channel's on_end, so that whoever handles that may already pass the connection on. */
     void (*on_idle)(void *arg);
-    /* The connection is finished (with or without an exchange, which got its on_abort before if it was
-     * not complete). The client frees itself after this returns; the stream is closed. */
+    /* The connection is finished (with or without an exchange, which got its on_abort before if it
+     * was not complete; WHY_NOT_KEPT_ALIVE if it was). After channel_reset it comes at the end of
+     * the turn. The stream can still be looked at; it is closed and the client frees itself after
+     * this returns. */
     void (*on_closed)(void *arg, enum why why);
 };
 
@@ -43,12 +46,19 @@ struct h1_client *h1_client_new(struct stream *stream, const struct h1_scratch *
  * if an upgrade was asked for: then BODY_TUNNEL); on_data, on_end. A final response may come while
  * the request is still being sent: the owner decides. on_abort why: WHY_UPSTREAM_CLOSED (EOF before
  * any response byte), _RESET, _CUT (EOF inside), _BAD_HEAD, _BAD_FRAMING, _BAD_CHUNK, _HEADER_TOO_LARGE.
- * When the response has ended but the request has not, the connection is not used again.
+ * When the response has ended but the request has not, the connection is not used again, and
+ * on_abort comes after on_end if the service closes before channel_send_end.
+ *
+ * Bind the channel before the turn ends, or what comes in is lost. A request with BODY_NONE is complete with its head
+ * (channel_send_end may follow or not); with BODY_LENGTH exactly that many bytes must be given. A
+ * service that takes no more of the request is found out by reading, so that an early answer is not
+ * lost: until then what is sent goes nowhere. Bytes that come behind a response close the
+ * connection after it.
  */
 struct channel *h1_client_begin(struct h1_client *c, struct arena *arena);
-/* Whether any response byte of the current exchange has been seen. */
+/* Whether any response byte of the current, or else of the last, exchange has been seen. */
 bool h1_client_answered(const struct h1_client *c);
-/* Closes at once; no callbacks. */
+/* Closes at once; no callbacks. May be called inside any callback. Accepts NULL. */
 void h1_client_close(struct h1_client *c);
 struct stream *h1_client_stream(struct h1_client *c);
 
