@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: MIT */
+#include "endpoint.h"
+
+#include "base/buf.h"
+#include "base/mem.h"
+#include "stats/text.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* The cell of one family for this endpoint, with the reason as a third label if there is one. */
+static uint64_t *cell(const struct endpoint *e, enum series which, const char *reason)
+{
+    struct buf labels;
+    buf_init(&labels, 4096);
+    int err = text_label(&labels, "service", str_of(e->service));
+    err = err == OK ? text_label(&labels, "endpoint", str_of(e->text)) : err;
+    if (err == OK && reason != NULL) {
+        err = text_label(&labels, "reason", str_of(reason));
+    }
+    /* Only a name beyond every limit of the configuration could be too long; it shares a cell. */
+    uint64_t *found = series_cell(e->slot, which, err == OK ? buf_str(&labels) : STR(""));
+    buf_fini(&labels);
+    return found;
+}
+
+struct endpoint *endpoint_new(struct slot *slot, struct str service, const struct addr *addr)
+{
+    struct endpoint *e = NEW(struct endpoint);
+    e->refs = 1;
+    e->state = EP_UNKNOWN;
+    e->addr = *addr;
+    addr_print(addr, e->text);
+    e->service = str_dup(service);
+    e->slot = slot;
+    list_init(&e->idle);
+    e->requests = cell(e, SERIES_UPSTREAM_REQUESTS, NULL);
+    e->connects = cell(e, SERIES_UPSTREAM_CONNECTS, NULL);
+    e->in_flight = cell(e, SERIES_UPSTREAM_ACTIVE, NULL);
+    return e;
+}
+
+struct endpoint *endpoint_ref(struct endpoint *e)
+{
+    e->refs++;
+    return e;
+}
+
+void endpoint_unref(struct endpoint *e)
+{
+    if (e == NULL || --e->refs > 0) {
+        return;
+    }
+    REQUIRE(list_is_empty(&e->idle) && e->active == 0);
+    free(e->service);
+    free(e);
+}
+
+void endpoint_set_state(struct endpoint *e, enum endpoint_state state)
+{
+    if (e->state == state) {
+        return;
+    }
+    REQUIRE(e->state != EP_DRAINING);
+    e->state = state;
+}
+
+bool endpoint_is_eligible(struct endpoint *e, uint64_t now_ms)
+{
+    if (e->state == EP_DOWN && now_ms >= e->ejected_until_ms) {
+        endpoint_set_state(e, EP_UNKNOWN);
+    }
+    return e->state == EP_UNKNOWN || e->state == EP_UP;
+}
+
+void endpoint_connected(struct endpoint *e)
+{
+    cell_add(e->connects, 1);
+    if (e->state != EP_DRAINING) {
+        endpoint_set_state(e, EP_UP);
+    }
+}
+
+void endpoint_served(struct endpoint *e)
+{
+    e->failures = 0;
+    if (e->state == EP_DOWN) {
+        endpoint_set_state(e, EP_UP);
+    }
+}
+
+void endpoint_failed(struct endpoint *e, enum why why, bool eject, uint64_t now_ms)
+{
+    cell_add(cell(e, SERIES_UPSTREAM_FAILURES, why_label(why)), 1);
+    if (!eject || e->state == EP_DRAINING) {
+        return;
+    }
+    if (e->state == EP_DOWN && now_ms < e->ejected_until_ms) {
+        return; /* several requests found the same out at once: one failure */
+    }
+    unsigned doublings = e->failures < 4 ? e->failures : 4;
+    uint64_t ms = (uint64_t)ENDPOINT_EJECT_MS << doublings;
+    e->failures++;
+    e->ejected_until_ms = now_ms + (ms < ENDPOINT_EJECT_MAX_MS ? ms : ENDPOINT_EJECT_MAX_MS);
+    endpoint_set_state(e, EP_DOWN);
+}
+
+void endpoint_enter(struct endpoint *e)
+{
+    e->active++;
+    cell_add(e->in_flight, 1);
+}
+
+void endpoint_leave(struct endpoint *e)
+{
+    REQUIRE(e->active > 0);
+    e->active--;
+    cell_add(e->in_flight, UINT64_MAX);
+}

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One address of a service, as one worker sees it: whether it is worth trying, how many requests
+ * are in flight to it, and the idle links to it (the pool's list).
+ *
+ * EP_UNKNOWN  never tried, or its ejection is over: may be chosen
+ * EP_UP       a connection to it stood
+ * EP_DOWN     refused, unreachable, silent or resetting: passed over until `ejected_until_ms`
+ * EP_DRAINING no longer an address of the service: running exchanges end, nothing new begins
+ */
+#ifndef HIVEDOOR_SRC_UPSTREAM_ENDPOINT_H
+#define HIVEDOOR_SRC_UPSTREAM_ENDPOINT_H
+
+#include "base/addr.h"
+#include "base/err.h"
+#include "base/list.h"
+#include "base/str.h"
+#include "stats/counter.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum endpoint_state { EP_UNKNOWN, EP_UP, EP_DOWN, EP_DRAINING };
+
+/* The first ejection lasts so long, each further one in a row twice as long, up to the most. */
+#define ENDPOINT_EJECT_MS     1000
+#define ENDPOINT_EJECT_MAX_MS 10000
+
+struct endpoint {
+    unsigned refs;
+    enum endpoint_state state;
+    struct addr addr;
+    char text[ADDR_TEXT_MAX];  /* "10.0.1.5:5000" */
+    char *service;             /* owned, for labels */
+    struct slot *slot;         /* borrowed */
+    unsigned active;           /* requests of this worker dialing for or using a link to it */
+    unsigned failures;         /* in a row */
+    uint64_t ejected_until_ms; /* with EP_DOWN */
+    struct list idle;          /* of links, newest first; see pool */
+    size_t idle_count;
+    uint64_t *requests; /* cells of the slot */
+    uint64_t *connects;
+    uint64_t *in_flight;
+};
+
+/* A new one with one reference; the strings are copied. */
+struct endpoint *endpoint_new(struct slot *slot, struct str service, const struct addr *addr);
+struct endpoint *endpoint_ref(struct endpoint *e);
+/* Accepts NULL. The last reference requires that no link is left. */
+void endpoint_unref(struct endpoint *e);
+/* The only place that changes `state`. EP_DRAINING is final. */
+void endpoint_set_state(struct endpoint *e, enum endpoint_state state);
+/* Whether it may be chosen; ends an ejection whose time is over. */
+bool endpoint_is_eligible(struct endpoint *e, uint64_t now_ms);
+/* A connection stood. */
+void endpoint_connected(struct endpoint *e);
+/* An exchange ended well: the row of failures is broken. */
+void endpoint_served(struct endpoint *e);
+/* Counts a failure for the metrics; ejects the endpoint if `eject`. */
+void endpoint_failed(struct endpoint *e, enum why why, bool eject, uint64_t now_ms);
+/* A request is dialing for or uses a link to it, or no longer. */
+void endpoint_enter(struct endpoint *e);
+void endpoint_leave(struct endpoint *e);
+
+#endif

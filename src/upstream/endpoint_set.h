@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The addresses of a service at one moment: immutable and counted. A change makes a new set with a
+ * higher version, which takes over the endpoints whose address stays.
+ */
+#ifndef HIVEDOOR_SRC_UPSTREAM_ENDPOINT_SET_H
+#define HIVEDOOR_SRC_UPSTREAM_ENDPOINT_SET_H
+
+#include "base/addr.h"
+#include "base/str.h"
+#include "endpoint.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct endpoint_set {
+    unsigned refs;
+    uint64_t version;
+    size_t count;
+    struct endpoint *endpoints[]; /* a reference each */
+};
+
+/* A set of these addresses (each taken once), with the endpoints of `old` (may be NULL) where the
+ * address is the same. One reference. */
+struct endpoint_set *endpoint_set_new(const struct endpoint_set *old, struct slot *slot,
+                                      struct str service, const struct addr *addrs, size_t count);
+/* Accepts NULL. */
+void endpoint_set_unref(struct endpoint_set *set);
+bool endpoint_set_has(const struct endpoint_set *set, const struct endpoint *e);
+/* Whether these are the set's addresses, in its order. */
+bool endpoint_set_is(const struct endpoint_set *set, const struct addr *addrs, size_t count);
+
+#endif

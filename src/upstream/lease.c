@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: MIT */
+/* One exchange's way to a link: wait for addresses, pick, take an idle link or dial, try the next.
+ */
+#include "upstream/upstream.h"
+
+#include "balance.h"
+#include "base/mem.h"
+#include "link.h"
+#include "pool.h"
+#include "service.h"
+
+#include <stdlib.h>
+
+enum lease_state {
+    LEASE_STARTING, /* the next step is taken at the end of the turn */
+    LEASE_WAITING,  /* for the first addresses of the service */
+    LEASE_DIALING,
+    LEASE_READY, /* the exchange runs on the link */
+    LEASE_LOST,  /* the link ended under the exchange */
+    LEASE_FAILED,
+    LEASE_ENDED, /* freed at the end of the turn */
+};
+
+struct lease {
+    struct list node;                 /* in service->waiting */
+    struct upstream_service *service; /* a reference */
+    struct lease_want want;
+    const struct lease_events *events;
+    void *arg;
+    enum lease_state state;
+    struct loop_task step;
+    struct endpoint **tried; /* a reference each; the last one is in use while dialing and after */
+    size_t tried_count;
+    enum why last_why; /* what on_failed says when nothing is left to try */
+    bool has_entered;  /* counts as in flight at the last of them */
+    bool reused;
+    bool answered; /* kept from a lost link */
+    struct link *link;
+    struct channel *channel;
+};
+
+static const struct upstream_env *env_of(const struct lease *l)
+{
+    return &l->service->upstream->env;
+}
+
+static struct endpoint *current(const struct lease *l)
+{
+    return l->tried_count == 0 ? NULL : l->tried[l->tried_count - 1];
+}
+
+/* The only place that changes `state`. */
+static void set_state(struct lease *l, enum lease_state state)
+{
+    static const unsigned from[] = {
+        [LEASE_STARTING] = 1U << LEASE_WAITING | 1U << LEASE_DIALING,
+        [LEASE_WAITING] = 1U << LEASE_STARTING,
+        [LEASE_DIALING] = 1U << LEASE_STARTING,
+        [LEASE_READY] = 1U << LEASE_STARTING | 1U << LEASE_DIALING,
+        [LEASE_LOST] = 1U << LEASE_READY,
+        [LEASE_FAILED] = 1U << LEASE_STARTING | 1U << LEASE_DIALING,
+        [LEASE_ENDED] = 1U << LEASE_STARTING | 1U << LEASE_WAITING | 1U << LEASE_DIALING |
+                        1U << LEASE_READY | 1U << LEASE_LOST | 1U << LEASE_FAILED,
+    };
+    REQUIRE((from[state] & 1U << l->state) != 0);
+    list_remove(&l->node);
+    l->state = state;
+    if (state == LEASE_STARTING) {
+        loop_defer(env_of(l)->loop, &l->step);
+    } else if (state == LEASE_WAITING) {
+        list_push_back(&l->service->waiting, &l->node);
+    }
+}
+
+static void leave(struct lease *l)
+{
+    if (l->has_entered) {
+        l->has_entered = false;
+        endpoint_leave(current(l));
+    }
+}
+
+static void enter(struct lease *l, struct endpoint *e)
+{
+    leave(l);
+    l->tried = mem_grow(l->tried, l->tried_count + 1, sizeof(l->tried[0]));
+    l->tried[l->tried_count++] = endpoint_ref(e);
+    l->has_entered = true;
+    endpoint_enter(e);
+}
+
+static void fail(struct lease *l, enum why why)
+{
+    leave(l);
+    set_state(l, LEASE_FAILED);
+    l->events->on_failed(l->arg, why);
+}
+
+static void on_link_up(void *arg)
+{
+    struct lease *l = arg;
+    l->channel = link_begin(l->link, l->want.arena);
+    set_state(l, LEASE_READY);
+    l->events->on_ready(l->arg);
+}
+
+/* Whatever stopped one attempt: the endpoint is passed over for a while, DNS is asked for news. */
+static void count_attempt(struct lease *l, enum why why)
+{
+    endpoint_failed(current(l), why, true, loop_now_ms(env_of(l)->loop));
+    upstream_service_hurry(l->service);
+}
+
+static void on_link_down(void *arg, enum why why)
+{
+    struct lease *l = arg;
+    l->link = NULL;
+    if (why == WHY_NO_FD) {
+        fail(l, why); /* no fault of the endpoint, and no other would do better */
+        return;
+    }
+    count_attempt(l, why);
+    l->last_why = why;
+    set_state(l, LEASE_STARTING);
+}
+
+static void on_link_lost(void *arg, enum why why)
+{
+    struct lease *l = arg;
+    (void)why; /* the channel's on_abort said it */
+    l->answered = l->link->answered;
+    l->link = NULL;
+    set_state(l, LEASE_LOST);
+}
+
+static const struct link_events link_events = {
+    .on_up = on_link_up,
+    .on_down = on_link_down,
+    .on_lost = on_link_lost,
+};
+
+/* Dials or reuses one endpoint; false when it could not even be begun (then l->last_why). */
+static bool try_endpoint(struct lease *l, struct endpoint *e)
+{
+    enter(l, e);
+    struct link *idle = l->want.fresh ? NULL : pool_newest(e);
+    if (idle != NULL) {
+        l->link = idle;
+        l->reused = true;
+        link_bind(idle, &link_events, l);
+        on_link_up(l);
+        return true;
+    }
+    int err = link_dial(env_of(l), e, &l->want, &l->link);
+    if (err == OK) {
+        link_bind(l->link, &link_events, l);
+        set_state(l, LEASE_DIALING);
+        return true;
+    }
+    l->last_why = link_why(err);
+    return false;
+}
+
+static struct endpoint *pick(struct lease *l)
+{
+    struct upstream *u = l->service->upstream;
+    return balance_pick(l->service->set, l->tried, l->tried_count, loop_now_ms(u->env.loop),
+                        &u->rng);
+}
+
+static void on_step(void *arg)
+{
+    struct lease *l = arg;
+    if (l->service->set == NULL) {
+        set_state(l, LEASE_WAITING);
+        return;
+    }
+    struct endpoint *e = pick(l);
+    while (e != NULL && !try_endpoint(l, e) && l->last_why != WHY_NO_FD) {
+        count_attempt(l, l->last_why);
+        e = pick(l);
+    }
+    if (l->state == LEASE_STARTING) {
+        fail(l, l->last_why);
+    }
+}
+
+void lease_wake_all(struct upstream_service *s)
+{
+    while (!list_is_empty(&s->waiting)) {
+        set_state(LIST_FIRST(&s->waiting, struct lease, node), LEASE_STARTING);
+    }
+}
+
+struct lease *lease_new(struct upstream_service *s, const struct lease_want *want,
+                        const struct lease_events *events, void *arg)
+{
+    struct lease *l = NEW(struct lease);
+    list_init(&l->node);
+    l->service = upstream_service_ref(s);
+    l->want = *want;
+    l->events = events;
+    l->arg = arg;
+    l->state = LEASE_STARTING;
+    l->last_why = WHY_NO_ENDPOINT;
+    s->upstream->leases++;
+    loop_task_init(&l->step, on_step, l);
+    loop_defer(s->upstream->env.loop, &l->step);
+    return l;
+}
+
+struct channel *lease_channel(struct lease *l)
+{
+    REQUIRE(l->state == LEASE_READY);
+    return l->channel;
+}
+
+bool lease_is_reused(const struct lease *l)
+{
+    return l->reused;
+}
+
+bool lease_answered(const struct lease *l)
+{
+    return l->link != NULL && l->link->client != NULL ? h1_client_answered(l->link->client)
+                                                      : l->answered;
+}
+
+struct str lease_endpoint(const struct lease *l)
+{
+    const struct endpoint *e = current(l);
+    return e == NULL ? STR("") : str_of(e->text);
+}
+
+/* Reasons that are the service's doing. */
+static bool is_failure(enum why why)
+{
+    static const enum why failures[] = {
+        WHY_CONNECT_REFUSED,      WHY_CONNECT_TIMEOUT,     WHY_CONNECT_FAILED,
+        WHY_UPSTREAM_CLOSED,      WHY_UPSTREAM_RESET,      WHY_UPSTREAM_CUT,
+        WHY_UPSTREAM_TIMEOUT,     WHY_UPSTREAM_STALLED,    WHY_UPSTREAM_BAD_HEAD,
+        WHY_UPSTREAM_BAD_FRAMING, WHY_UPSTREAM_BAD_CHUNK,  WHY_UPSTREAM_HEADER_TOO_LARGE,
+        WHY_UPSTREAM_BAD_UPGRADE, WHY_CHALLENGE_TOO_LARGE,
+    };
+    for (size_t i = 0; i < sizeof(failures) / sizeof(failures[0]); i++) {
+        if (failures[i] == why) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/*
+ * What the end of an exchange says of the endpoint. A connection that ends before it gave an answer
+ * ejects it only if it was fresh: a kept one is closed by its idle deadline or by a task that
+ * stops, which is news for DNS. An answer that is late, cut or malformed is the application's.
+ */
+static void judge(struct lease *l, enum why why)
+{
+    struct endpoint *e = current(l);
+    bool died = (why == WHY_UPSTREAM_CLOSED || why == WHY_UPSTREAM_RESET) && !lease_answered(l);
+    if (is_failure(why)) {
+        endpoint_failed(e, why, died && !l->reused, loop_now_ms(env_of(l)->loop));
+    } else if (why == WHY_OK) {
+        endpoint_served(e);
+    }
+    if (died) {
+        upstream_service_hurry(l->service);
+    }
+}
+
+void lease_end(struct lease *l, enum why why)
+{
+    if (l == NULL) {
+        return;
+    }
+    enum lease_state was = l->state;
+    if (was == LEASE_DIALING && why == WHY_CONNECT_TIMEOUT) {
+        count_attempt(l, why);
+    } else if (was == LEASE_READY || was == LEASE_LOST) {
+        judge(l, why);
+    }
+    leave(l);
+    set_state(l, LEASE_ENDED);
+    loop_task_cancel(&l->step);
+    if (was == LEASE_READY) {
+        pool_put(l->link);
+    } else {
+        link_close(l->link);
+    }
+    l->link = NULL;
+    for (size_t i = 0; i < l->tried_count; i++) {
+        endpoint_unref(l->tried[i]);
+    }
+    free(l->tried);
+    l->tried = NULL;
+    l->tried_count = 0;
+    struct loop *loop = env_of(l)->loop;
+    l->service->upstream->leases--;
+    upstream_service_unref(l->service);
+    loop_free_later(loop, l);
+}

@@ -1,1 +1,0 @@
-typedef int upstream_placeholder;
