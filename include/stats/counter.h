@@ -88,6 +88,7 @@ enum slot_state { SLOT_DOWN, SLOT_STARTING, SLOT_READY, SLOT_DRAINING };
 
 #define SERIES_LABELS_MAX 232
 #define SERIES_PER_SLOT   16384
+#define SERIES_INDEX_SIZE (2 * SERIES_PER_SLOT)
 
 struct series_cell {
     uint64_t value;
@@ -105,6 +106,9 @@ struct slot {
     uint64_t started_wall_ms;
     uint64_t generation;      /* what this process serves */
     uint64_t series_overflow; /* series that found no room */
+    uint64_t series_spill;    /* what they wrote instead; shown by no metric */
+    uint32_t series_count;    /* cells in use, from the first one on; written last */
+    uint16_t series_index[SERIES_INDEX_SIZE]; /* the writer's hash table: cell number + 1, or 0 */
     struct series_cell series[SERIES_PER_SLOT];
 };
 
@@ -116,7 +120,8 @@ struct counters {
 
 /* Makes the mapping; memory is touched only as it is used. */
 int counters_create(size_t slot_count, struct counters *out) MUST_USE;
-/* Maps one that another process made; takes the descriptor. */
+/* Maps one that another process made; takes the descriptor, unless it fails. ERR_MISMATCH when its
+ * size is not that of `slot_count` slots. */
 int counters_open(int fd, size_t slot_count, struct counters *out) MUST_USE;
 void counters_fini(struct counters *c);
 
@@ -149,7 +154,8 @@ static inline void counter_set(struct slot *s, enum counter which, uint64_t v)
 /*
  * The cell of a labelled series, made on first use; never NULL: when the table is full, a spill
  * cell that no metric shows is returned and series_overflow counts it. `labels` is the Prometheus
- * label text without braces, already escaped (text_label), cut at SERIES_LABELS_MAX - 1.
+ * label text without braces, already escaped (text_label); longer than SERIES_LABELS_MAX - 1 it is
+ * cut so that it stays well-formed.
  */
 uint64_t *series_cell(struct slot *s, enum series which, struct str labels);
 

@@ -1,1 +1,0 @@
-typedef int stats_placeholder;
