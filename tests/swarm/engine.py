@@ -33,7 +33,8 @@ class Engine:
         self.process = subprocess.Popen(
             [*self.network.enter(), program("dockerd"), "-H", self.socket,
              "--data-root", self.scratch / "data", "--exec-root", self.scratch / "exec",
-             "--pidfile", self.scratch / "dockerd.pid", "--mtu", str(self.network.mtu)],
+             "--pidfile", self.scratch / "dockerd.pid", "--mtu", str(self.network.mtu),
+             "--log-level", "warn"],
             stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
         log.close()
         wait_for("the engine answers", self._answers, 60)
@@ -47,7 +48,7 @@ class Engine:
     def log(self):
         """The last words of the engine, for a failure's report."""
         text = (self.scratch / "dockerd.log").read_text(errors="replace")
-        return "\n".join(text.splitlines()[-40:])
+        return "\n".join(line[:300] for line in text.splitlines()[-30:] if "level=info" not in line)
 
     def stop(self):
         """Leaves nothing behind: no process, mount, interface, rule or folder."""

@@ -75,3 +75,7 @@ def build_service(engine):
 
 def size_bytes(engine, image):
     return int(engine.docker("image", "inspect", "--format", "{{.Size}}", image))
+
+
+def identity(engine, image):
+    return engine.docker("image", "inspect", "--format", "{{.Id}}", image).strip()

@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: MIT
+"""Docker's DNS as the door sees it: `addresses(pid, name)` asks in the network namespace of a
+process; as a program, asks in the namespace where it runs."""
+import socket
+import struct
+import sys
+
+from shell import run
+
+
+def query(name):
+    """The IPv4 addresses of a name, asked once of 127.0.0.11."""
+    labels = b"".join(bytes([len(part)]) + part.encode() for part in name.split("."))
+    question = struct.pack("!6H", 7, 0x0100, 1, 0, 0, 0) + labels + b"\0" + struct.pack("!2H", 1, 1)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asker:
+        asker.settimeout(2)
+        asker.sendto(question, ("127.0.0.11", 53))
+        reply = asker.recv(4096)
+    count, at, found = struct.unpack("!H", reply[6:8])[0], len(question), []
+    for _ in range(count):
+        at += 2 if reply[at] >= 192 else reply.index(b"\0", at) + 1 - at
+        size = struct.unpack("!H", reply[at + 8:at + 10])[0]
+        found.append(socket.inet_ntoa(reply[at + 10:at + 10 + size]))
+        at += 10 + size
+    return sorted(found)
+
+
+def addresses(pid, name):
+    return run("nsenter", "-t", pid, "-n", sys.executable, __file__, name).split()
+
+
+if __name__ == "__main__":
+    print("\n".join(query(sys.argv[1])))
