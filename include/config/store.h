@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The loader's walk over `certificates:`: reads every file and folder (sorted, symlinks followed,
- * hidden files and anything above 1 MiB skipped, one level deep), feeds tls_match, and says what is
+ * hidden files and anything above 1 MiB skipped, direct subfolders
+ * but none below them, as in certbot's live/NAME), feeds tls_match, and says what is
  * missing. Also the digest over all that was read.
  */
 #ifndef HIVEDOOR_CONFIG_STORE_H
@@ -27,7 +28,15 @@ struct store_digest {
 int store_load(const char *config_path, const struct tls_set *previous, struct diags *diags,
                struct model **out_model, struct tls_set *out_certs, struct store_digest *out_digest)
     MUST_USE;
-/* Only the digest: reads the same bytes, parses as little as possible. */
+/*
+ * Every path whose change may mean another configuration: the file itself, what is substituted into
+ * it, the entries of `certificates:` and their direct subfolders. Absolute where the file says so or
+ * its folder is known; some may not exist. The array and its texts are the caller's (free each).
+ */
+void store_watch(const char *config_path, const struct model *m, char ***out_paths,
+                 size_t *out_count);
+/* Only the digest: reads the same bytes, parses as little as possible. A configuration with errors has
+ * a digest too. ERR_IO when the file cannot be read. */
 int store_digest(const char *config_path, struct store_digest *out_digest) MUST_USE;
 
 #endif

@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: MIT */
+#include "config/bundle.h"
+
+#include <stdlib.h>
+
+#include "base/fd.h"
+#include "base/mem.h"
+#include "config/load.h"
+
+/*
+ * Layout, in the numbers and strings of base/pack: magic, plan (as one string), configuration text,
+ * number of certificates, certificates. Addresses travel as text, through the parser that the
+ * configuration uses.
+ */
+#define MAGIC      UINT64_C(0x31304C444E424448) /* "HDBNDL01" */
+#define PATH_BYTES 4096
+#define WATCH_MAX  100000
+#define CERTS_MAX  100000
+#define PLAN_MAX   (64u * 1024 * 1024)
+
+void bundle_plan_fini(struct bundle_plan *plan)
+{
+    if (plan == NULL) {
+        return;
+    }
+    for (size_t i = 0; i < plan->watch_count; i++) {
+        free(plan->watch[i]);
+    }
+    free(plan->watch);
+    free(plan->challenge_folder);
+    plan->watch = NULL;
+    plan->watch_count = 0;
+    plan->challenge_folder = NULL;
+}
+
+void bundle_fini(struct bundle *b)
+{
+    if (b == NULL) {
+        return;
+    }
+    model_free(b->model);
+    b->model = NULL;
+    tls_set_fini(&b->certs);
+}
+
+static void pack_addrs(struct packer *p, const struct addr *addrs, size_t count)
+{
+    char text[ADDR_TEXT_MAX];
+    pack_u32(p, (uint32_t)count);
+    for (size_t i = 0; i < count; i++) {
+        pack_str(p, str_of(addr_print(&addrs[i], text)));
+    }
+}
+
+static void pack_plan(struct packer *p, const struct bundle_plan *plan)
+{
+    pack_addrs(p, plan->http, plan->http_count);
+    pack_addrs(p, plan->https, plan->https_count);
+    pack_addrs(p, &plan->admin, plan->admin.len > 0);
+    pack_u32(p, plan->workers);
+    pack_u32(p, plan->drain_ms);
+    pack_u8(p, plan->log_level);
+    pack_u8(p, plan->access);
+    pack_str(p, str_n((const char *)plan->digest, sizeof(plan->digest)));
+    pack_str(p, str_of(plan->challenge_folder));
+    pack_u32(p, (uint32_t)plan->watch_count);
+    for (size_t i = 0; i < plan->watch_count; i++) {
+        pack_str(p, str_of(plan->watch[i]));
+    }
+}
+
+/* What the certificates will take at most: memory that holds keys must not be moved by growing. */
+static size_t certs_size(const struct tls_set *certs)
+{
+    size_t size = 4096;
+    for (size_t i = 0; i < certs->count; i++) {
+        const struct tls_cert *c = certs->certs[i];
+        size += 256 + c->serial.len + c->issuer.len + c->source.len + c->key.len;
+        for (size_t j = 0; j < c->name_count; j++) {
+            size += 16 + c->names[j].len;
+        }
+        for (size_t j = 0; j < c->chain_count; j++) {
+            size += 16 + c->chain[j].len;
+        }
+    }
+    return size;
+}
+
+static int pack_all(const struct buf *plan, const struct buf *text, const struct tls_set *certs,
+                    bool with_keys, struct buf *out)
+{
+    struct packer p;
+    uint8_t *room;
+    size_t size = buf_len(plan) + buf_len(text) + certs_size(certs);
+    int err = buf_reserve(out, size, &room);
+    if (err != OK) {
+        return err;
+    }
+    pack_init(&p, out);
+    pack_u64(&p, MAGIC);
+    pack_str(&p, buf_str(plan));
+    pack_str(&p, buf_str(text));
+    pack_u32(&p, (uint32_t)certs->count);
+    for (size_t i = 0; i < certs->count; i++) {
+        tls_cert_pack(certs->certs[i], &p, with_keys);
+    }
+    return p.failed ? ERR_LIMIT : OK;
+}
+
+int bundle_write(const struct bundle_plan *plan, const struct model *model,
+                 const struct tls_set *certs, bool with_keys, int *out_fd)
+{
+    struct buf head;
+    struct buf text;
+    struct buf all;
+    struct packer p;
+    buf_init(&head, PLAN_MAX);
+    buf_init(&text, BUNDLE_MAX);
+    buf_init(&all, BUNDLE_MAX);
+    pack_init(&p, &head);
+    pack_plan(&p, plan);
+    int err = p.failed || certs->count > CERTS_MAX ? ERR_LIMIT : load_dump(model, &text);
+    err = err != OK ? err : pack_all(&head, &text, certs, with_keys, &all);
+    if (err == OK) {
+        err = fd_sealed("hivedoor-bundle", buf_ptr(&all), buf_len(&all), out_fd);
+    }
+    if (all.data != NULL) {
+        mem_wipe(all.data, all.cap);
+    }
+    buf_fini(&all);
+    buf_fini(&text);
+    buf_fini(&head);
+    return err;
+}
+
+static bool unpack_addrs(struct unpacker *u, struct addr *out, size_t max, size_t *out_count)
+{
+    size_t count = unpack_u32(u);
+    if (count > max) {
+        return false;
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (addr_parse(unpack_str(u, ADDR_TEXT_MAX), &out[i]) != OK) {
+            return false;
+        }
+    }
+    *out_count = count;
+    return true;
+}
+
+static bool has_nul(struct str s)
+{
+    return str_find(s, '\0') >= 0;
+}
+
+static bool unpack_watch(struct unpacker *u, struct bundle_plan *plan)
+{
+    size_t count = unpack_u32(u);
+    if (count > WATCH_MAX || count > u->left) {
+        return false;
+    }
+    plan->watch = mem_array(count + 1, sizeof(*plan->watch));
+    while (plan->watch_count < count) {
+        struct str path = unpack_str(u, PATH_BYTES);
+        if (path.len == 0 || has_nul(path)) {
+            return false;
+        }
+        plan->watch[plan->watch_count++] = str_dup(path);
+    }
+    return true;
+}
+
+static bool unpack_plan(struct unpacker *u, struct bundle_plan *plan)
+{
+    size_t admin_count = 0;
+    if (!unpack_addrs(u, plan->http, BUNDLE_LISTEN_MAX, &plan->http_count) ||
+        !unpack_addrs(u, plan->https, BUNDLE_LISTEN_MAX, &plan->https_count) ||
+        !unpack_addrs(u, &plan->admin, 1, &admin_count)) {
+        return false;
+    }
+    plan->workers = unpack_u32(u);
+    plan->drain_ms = unpack_u32(u);
+    plan->log_level = unpack_u8(u);
+    plan->access = unpack_u8(u);
+    struct str digest = unpack_str(u, sizeof(plan->digest));
+    struct str folder = unpack_str(u, PATH_BYTES);
+    if (digest.len != sizeof(plan->digest) || has_nul(folder) || plan->workers > 256 ||
+        plan->log_level > LOG_ERROR || plan->access > MODEL_ACCESS_AUTO) {
+        return false;
+    }
+    memcpy(plan->digest, digest.ptr, sizeof(plan->digest));
+    plan->challenge_folder = folder.len == 0 ? NULL : str_dup(folder);
+    return unpack_watch(u, plan) && unpack_done(u);
+}
+
+int bundle_read_plan(int fd, struct bundle_plan *out_plan)
+{
+    const void *data;
+    size_t len;
+    int err = fd_map_sealed(fd, BUNDLE_MAX, &data, &len);
+    if (err != OK) {
+        return err;
+    }
+    struct unpacker u;
+    struct unpacker inner;
+    unpack_init(&u, data, len);
+    bool is_ok = unpack_u64(&u) == MAGIC;
+    struct str bytes = unpack_str(&u, PLAN_MAX);
+    is_ok = is_ok && !u.failed;
+    struct bundle_plan *plan = NEW(struct bundle_plan);
+    unpack_init(&inner, bytes.ptr, bytes.len);
+    is_ok = is_ok && unpack_plan(&inner, plan);
+    fd_unmap(data, len);
+    if (is_ok) {
+        *out_plan = *plan;
+    } else {
+        bundle_plan_fini(plan);
+    }
+    free(plan);
+    return is_ok ? OK : ERR_SYNTAX;
+}
+
+static int unpack_certs(struct unpacker *u, struct tls_set *set)
+{
+    size_t count = unpack_u32(u);
+    if (u->failed || count > CERTS_MAX || count > u->left) {
+        return ERR_SYNTAX;
+    }
+    set->certs = mem_array(count + 1, sizeof(struct tls_cert *));
+    while (set->count < count) {
+        int err = tls_cert_unpack(u, &set->certs[set->count]);
+        if (err != OK) {
+            return err;
+        }
+        set->count++;
+    }
+    return unpack_done(u) ? OK : ERR_SYNTAX;
+}
+
+static int unpack_all(const void *data, size_t len, struct bundle *b)
+{
+    struct unpacker u;
+    struct diags diags;
+    unpack_init(&u, data, len);
+    if (unpack_u64(&u) != MAGIC) {
+        return ERR_SYNTAX;
+    }
+    (void)unpack_str(&u, PLAN_MAX);
+    struct str text = unpack_str(&u, BUNDLE_MAX);
+    if (u.failed) {
+        return ERR_SYNTAX;
+    }
+    diags_init(&diags);
+    int err = load_text(text, "bundle", false, &diags, &b->model);
+    diags_fini(&diags);
+    return err != OK ? err : unpack_certs(&u, &b->certs);
+}
+
+int bundle_read(int fd, struct bundle *out_bundle)
+{
+    const void *data;
+    size_t len;
+    struct bundle b = {0};
+    int err = fd_map_sealed(fd, BUNDLE_MAX, &data, &len);
+    if (err != OK) {
+        return err;
+    }
+    err = unpack_all(data, len, &b);
+    fd_unmap(data, len);
+    if (err != OK) {
+        bundle_fini(&b);
+        return err;
+    }
+    *out_bundle = b;
+    return OK;
+}

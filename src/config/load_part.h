@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The parts of loading. Private to src/config. They run after schema_check and are silent: a value
+ * at fault has been reported and is replaced by its default, so that config/verify can look at
+ * the rest and all faults come out at once.
+ */
+#ifndef HIVEDOOR_SRC_CONFIG_LOAD_PART_H
+#define HIVEDOOR_SRC_CONFIG_LOAD_PART_H
+
+#include "config/model.h"
+#include "config/names.h"
+#include "config/schema.h"
+#include "config/yaml_tree.h"
+
+struct load {
+    const struct yaml_tree *tree;
+    struct model *model; /* being filled */
+    const char *folder;  /* where relative paths start; NULL: they stay as they are */
+};
+
+/* The number below `map` for a path of the schema, or the default. */
+uint64_t load_number(const struct yaml_node *map, const char *path);
+uint32_t load_u32(const struct yaml_node *map, const char *path);
+/* The texts of a scalar or of a list, in the model's arena. */
+size_t load_texts(struct load *l, const struct yaml_node *node, struct str **out_texts);
+/* The four deadlines that sites and routes may set; `t` holds what is inherited. */
+void load_timeouts(const struct yaml_node *map, struct model_timeouts *t);
+/* limits.body below a site or a route; `inherited` if there is none. */
+uint64_t load_body(const struct yaml_node *map, uint64_t inherited);
+
+/* Everything but the sites. */
+void load_settings(struct load *l);
+/* The sites: one for each member of `sites:`, in its order, also where it is at fault. */
+void load_sites(struct load *l);
+
+#endif

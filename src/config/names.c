@@ -1,0 +1,381 @@
+/* SPDX-License-Identifier: MIT */
+#include "config/names.h"
+
+#include <stdio.h>
+
+#include "config/diag.h"
+
+#define HOST_MAX  253
+#define LABEL_MAX 63
+#define URL_MAX   2048
+
+/* A URL taken apart; nothing is checked but its outline. */
+struct url {
+    struct str scheme; /* empty if there is none */
+    struct str host;   /* with the brackets of an IPv6 address */
+    struct str port;   /* empty if there is none */
+    bool has_port;
+    struct str path; /* with what follows: "/x?y#z" or empty */
+};
+
+static bool is_alnum(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+}
+
+static bool has_any(struct str s, const char *set)
+{
+    for (size_t i = 0; i < s.len; i++) {
+        if (s.ptr[i] != '\0' && strchr(set, s.ptr[i]) != NULL) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool has_odd_byte(struct str s)
+{
+    for (size_t i = 0; i < s.len; i++) {
+        unsigned char c = (unsigned char)s.ptr[i];
+        if (c <= 0x20 || c >= 0x7F) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool is_label(struct str label)
+{
+    if (label.len == 0 || label.len > LABEL_MAX) {
+        return false;
+    }
+    for (size_t i = 0; i < label.len; i++) {
+        char c = label.ptr[i];
+        if (!is_alnum(c) && c != '_' && c != '-') {
+            return false;
+        }
+    }
+    return label.ptr[0] != '-' && label.ptr[label.len - 1] != '-';
+}
+
+static bool is_number(struct str s)
+{
+    for (size_t i = 0; i < s.len; i++) {
+        if (s.ptr[i] < '0' || s.ptr[i] > '9') {
+            return false;
+        }
+    }
+    return s.len > 0;
+}
+
+/* Labels within their limits; a last label of digits alone is only right in an IPv4 address. */
+static bool is_host(struct str text)
+{
+    struct addr ip;
+    struct str rest = text;
+    struct str label = {"", 0};
+    if (text.len == 0 || text.len > HOST_MAX) {
+        return false;
+    }
+    while (str_next(&rest, '.', &label)) {
+        if (!is_label(label)) {
+            return false;
+        }
+    }
+    return !is_number(label) || addr_parse_ip(text, 0, &ip) == OK;
+}
+
+static struct str lower(struct arena *a, struct str s)
+{
+    char *dst = arena_alloc(a, s.len + 1);
+    for (size_t i = 0; i < s.len; i++) {
+        dst[i] = chr_lower(s.ptr[i]);
+    }
+    dst[s.len] = '\0';
+    return str_n(dst, s.len);
+}
+
+static bool url_split(struct str text, struct url *out)
+{
+    *out = (struct url){.scheme = {"", 0}, .port = {"", 0}, .path = {"", 0}};
+    struct str rest = text;
+    for (size_t i = 0; i + 2 < text.len; i++) {
+        if (memcmp(text.ptr + i, "://", 3) == 0) {
+            out->scheme = str_sub(text, 0, i);
+            rest = str_from(text, i + 3);
+            break;
+        }
+    }
+    size_t end = 0;
+    while (end < rest.len && strchr("/?#", rest.ptr[end]) == NULL) {
+        end++;
+    }
+    out->path = str_from(rest, end);
+    rest = str_sub(rest, 0, end);
+    ptrdiff_t bracket = str_rfind(rest, ']');
+    ptrdiff_t colon = str_rfind(rest, ':');
+    if (colon > bracket) {
+        out->has_port = true;
+        out->port = str_from(rest, (size_t)colon + 1);
+        rest = str_sub(rest, 0, (size_t)colon);
+    }
+    out->host = rest;
+    return !(out->has_port && out->port.len == 0);
+}
+
+/* Where only a name may stand, a URL or a name with a port was written. */
+static void suggest_host(struct str text, struct values_fault *fault)
+{
+    struct url url;
+    if (!url_split(text, &url)) {
+        return;
+    }
+    struct str host = url.host;
+    if (host.len > 0 && host.ptr[host.len - 1] == '.') {
+        host.len--;
+    }
+    if (host.len < text.len && is_host(host)) {
+        (void)str_copy(fault->near, sizeof(fault->near), host);
+    }
+}
+
+int names_host(struct arena *a, struct str text, struct str *out_host, struct values_fault *fault)
+{
+    if (is_host(text)) {
+        *out_host = lower(a, text);
+        return OK;
+    }
+    if (has_any(text, "*")) {
+        return values_refuse(fault, NULL,
+                             "one full name such as www.example.com: names with * are not "
+                             "supported yet; a certificate may hold them");
+    }
+    for (size_t i = 0; i < text.len; i++) {
+        if ((unsigned char)text.ptr[i] >= 0x80) {
+            return values_refuse(fault, NULL, "a name in ASCII: write its xn-- form");
+        }
+    }
+    (void)values_refuse(fault, NULL,
+                        "a host name such as www.example.com, without scheme and port");
+    suggest_host(text, fault);
+    return ERR_SYNTAX;
+}
+
+static int refuse_scheme(struct str text, const struct url *url, struct values_fault *fault)
+{
+    char near[200] = "";
+    if (url->scheme.len == 0) {
+        if (is_host(url->host) && text.len < 150) {
+            (void)snprintf(near, sizeof(near), "http://%.*s", STR_FMT(text));
+        } else if (url->host.len == 0 && url->has_port && is_number(url->port)) {
+            (void)snprintf(near, sizeof(near), "http://SERVICE:%.*s", STR_FMT(diag_cut(url->port)));
+        }
+        return values_refuse(fault, near, "a URL that starts with http://");
+    }
+    struct str rest = str_from(text, url->scheme.len);
+    if (rest.len < 150) {
+        (void)snprintf(near, sizeof(near), "http%.*s", STR_FMT(rest));
+    }
+    return values_refuse(fault, near,
+                         "http://: services are asked over plain HTTP/1.1; no other scheme is "
+                         "supported yet");
+}
+
+static bool read_port(const struct url *url, uint16_t otherwise, uint16_t *out_port)
+{
+    uint64_t port = otherwise;
+    if (url->has_port && (str_to_u64(url->port, 65535, &port) != OK || port == 0)) {
+        return false;
+    }
+    *out_port = (uint16_t)port;
+    return true;
+}
+
+/* The authority of a target: literal address or name, and the name of its service. */
+static int fill_target(struct arena *a, const struct url *url, struct model_target *t,
+                       struct values_fault *fault)
+{
+    if (!read_port(url, 80, &t->port)) {
+        return values_refuse(fault, NULL, "a port from 1 to 65535 behind the colon");
+    }
+    struct str host = url->host;
+    bool is_v6 = host.len > 2 && host.ptr[0] == '[' && host.ptr[host.len - 1] == ']';
+    t->is_literal = addr_parse_ip(host, t->port, &t->addr) == OK;
+    if (t->is_literal && (is_v6 || str_find(host, ':') < 0)) {
+        t->host = lower(a, is_v6 ? str_sub(host, 1, host.len - 2) : host);
+        t->service = arena_printf(a, is_v6 ? "[%.*s]:%u" : "%.*s:%u", STR_FMT(t->host), t->port);
+        return OK;
+    }
+    struct str name = host;
+    if (name.len > 1 && name.ptr[name.len - 1] == '.') {
+        name.len--;
+    }
+    if (has_any(host, "{}")) {
+        return values_refuse(fault, NULL,
+                             "a service name: captures such as {1} are not supported yet");
+    }
+    if (has_any(host, "@")) {
+        return values_refuse(fault, NULL, "http://SERVICE:PORT without user and password");
+    }
+    if (!is_host(name)) {
+        return values_refuse(fault, NULL, "http://SERVICE:PORT, for example http://service-a:5000");
+    }
+    t->host = lower(a, host);
+    t->service = arena_printf(a, "%.*s:%u", STR_FMT(t->host), t->port);
+    return OK;
+}
+
+static int parse_target(struct arena *a, struct str text, struct url *url, struct model_target *out,
+                        struct values_fault *fault)
+{
+    bool is_ok = url_split(text, url);
+    if (text.len > URL_MAX || has_odd_byte(text)) {
+        return values_refuse(fault, NULL, "http://SERVICE:PORT, for example http://service-a:5000");
+    }
+    if (!str_ieq(url->scheme, STR("http"))) {
+        return refuse_scheme(text, url, fault);
+    }
+    if (!is_ok) {
+        return values_refuse(fault, NULL, "a port from 1 to 65535 behind the colon");
+    }
+    struct model_target t = {.text = arena_dup(a, text)};
+    int err = fill_target(a, url, &t, fault);
+    if (err == OK) {
+        *out = t;
+    }
+    return err;
+}
+
+int names_target(struct arena *a, struct str text, struct model_target *out_target,
+                 struct values_fault *fault)
+{
+    struct url url;
+    struct model_target t;
+    int err = parse_target(a, text, &url, &t, fault);
+    if (err != OK) {
+        return err;
+    }
+    if (url.path.len > 0 && !str_eq(url.path, STR("/"))) {
+        char near[300] = "";
+        (void)str_copy(near, sizeof(near), str_sub(text, 0, text.len - url.path.len));
+        return values_refuse(fault, near,
+                             "a target without a path: the path of the request goes on as it is; "
+                             "\"routes\" and \"strip\" change it");
+    }
+    *out_target = t;
+    return OK;
+}
+
+/* Printable ASCII that may stand in a path (RFC 3986 section 3.3), nothing behind it. */
+static bool is_url_path(struct str path)
+{
+    for (size_t i = 0; i < path.len; i++) {
+        if (path.ptr[i] == '\0' || strchr("?#\"<>\\^`{|}", path.ptr[i]) != NULL) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static struct str without_slashes(struct str path)
+{
+    while (path.len > 0 && path.ptr[path.len - 1] == '/') {
+        path.len--;
+    }
+    return path;
+}
+
+int names_relay(struct arena *a, struct str text, struct model_target *out_target,
+                struct str *out_path, struct values_fault *fault)
+{
+    struct url url;
+    struct model_target t;
+    int err = parse_target(a, text, &url, &t, fault);
+    if (err != OK) {
+        return err;
+    }
+    if (!is_url_path(url.path)) {
+        return values_refuse(fault, NULL, "http://HOST[:PORT]/PATH without a query");
+    }
+    *out_target = t;
+    *out_path = arena_dup(a, without_slashes(url.path));
+    return OK;
+}
+
+int names_redirect(struct arena *a, struct str text, struct names_redirect *out_redirect,
+                   struct values_fault *fault)
+{
+    struct url url;
+    uint16_t port;
+    bool is_ok = url_split(text, &url) && text.len <= URL_MAX && !has_odd_byte(text);
+    struct str host = url.host;
+    struct addr ip;
+    bool is_v6 = host.len > 2 && host.ptr[0] == '[' && addr_parse_ip(host, 0, &ip) == OK;
+    is_ok = is_ok && (is_v6 || is_host(host)) && read_port(&url, 0, &port);
+    bool has_scheme = str_ieq(url.scheme, STR("https")) || str_ieq(url.scheme, STR("http"));
+    if (!is_ok || !has_scheme) {
+        char near[200] = "";
+        if (is_ok && url.scheme.len == 0 && text.len < 150) {
+            (void)snprintf(near, sizeof(near), "https://%.*s", STR_FMT(text));
+        }
+        return values_refuse(fault, near, "a URL such as https://www.example.com");
+    }
+    if (!is_url_path(url.path)) {
+        return values_refuse(fault, NULL,
+                             "a URL without query and fragment: path and query of the request are "
+                             "appended");
+    }
+    struct str path = without_slashes(url.path);
+    out_redirect->host = lower(a, host);
+    out_redirect->is_bare = path.len == 0 && !url.has_port;
+    out_redirect->url = arena_printf(a, "%.*s://%.*s%s%.*s%.*s", STR_FMT(lower(a, url.scheme)),
+                                     STR_FMT(out_redirect->host), url.has_port ? ":" : "",
+                                     STR_FMT(url.port), STR_FMT(path));
+    return OK;
+}
+
+static bool has_dot_segment(struct str text)
+{
+    struct str rest = text;
+    struct str segment;
+    while (str_next(&rest, '/', &segment)) {
+        if (str_eq(segment, STR(".")) || str_eq(segment, STR(".."))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+int names_prefix(struct str text, struct values_fault *fault)
+{
+    char near[300] = "";
+    if (text.len == 0 || text.ptr[0] != '/') {
+        if (text.len > 0 && text.len < 200 && is_alnum(text.ptr[0]) && !has_any(text, ":?#*% ")) {
+            (void)snprintf(near, sizeof(near), "/%.*s", STR_FMT(without_slashes(text)));
+        }
+        return values_refuse(fault, near, "a path prefix that starts with /");
+    }
+    if (has_any(text, "*?#%\\")) {
+        struct str trimmed = str_sub(text, 0, text.len - (str_ends(text, STR("/*")) ? 2 : 0));
+        if (trimmed.len > 0 && trimmed.len < text.len && !has_any(trimmed, "*?#%\\")) {
+            (void)str_copy(near, sizeof(near), trimmed);
+        }
+        return values_refuse(fault, near,
+                             "a prefix of the decoded path, without * ? # %% and \\: everything "
+                             "below it belongs to it");
+    }
+    for (size_t i = 0; i < text.len; i++) {
+        if ((unsigned char)text.ptr[i] < 0x20 || text.ptr[i] == 0x7F ||
+            (text.ptr[i] == '/' && i > 0 && text.ptr[i - 1] == '/')) {
+            return values_refuse(fault, NULL, "a prefix without // and control characters");
+        }
+    }
+    if (has_dot_segment(text)) {
+        return values_refuse(fault, NULL, "a prefix without . and .. segments");
+    }
+    if (text.len > 1 && text.ptr[text.len - 1] == '/') {
+        (void)str_copy(near, sizeof(near), without_slashes(text));
+        return values_refuse(fault, near, "a prefix without / at its end");
+    }
+    return text.len <= 1024 ? OK : values_refuse(fault, NULL, "a prefix of at most 1024 bytes");
+}

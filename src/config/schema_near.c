@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: MIT */
+#include "schema_near.h"
+
+#include <stdio.h>
+
+#include "schema_table.h"
+
+/* Words of other proxies, and the key of ours. */
+static const struct {
+    const char *word;
+    const char *key;
+} synonyms[] = {
+    {"target", "to"},
+    {"upstream", "to"},
+    {"proxy_pass", "to"},
+    {"backend", "to"},
+    {"url", "to"},
+    {"service", "to"},
+    {"server", "sites"},
+    {"servers", "sites"},
+    {"hosts", "sites"},
+    {"domains", "sites"},
+    {"services", "sites"},
+    {"certs", "certificates"},
+    {"cert", "certificates"},
+    {"ssl_certificate", "certificates"},
+    {"ssl", "tls"},
+    {"ssl_protocols", "tls"},
+    {"server_name", "aliases"},
+    {"names", "aliases"},
+    {"ports", "listen"},
+    {"port", "listen"},
+    {"bind", "listen"},
+    {"locations", "routes"},
+    {"location", "routes"},
+    {"paths", "routes"},
+    {"return", "redirect"},
+    {"redirect_to", "redirect"},
+    {"status", "code"},
+    {"resolver", "dns"},
+    {"nameservers", "servers"},
+    {"letsencrypt", "acme"},
+    {"challenges", "acme"},
+    {"logging", "log"},
+    {"read", "response"},
+    {"proxy_read_timeout", "response"},
+    {"send_timeout", "response"},
+    {"proxy_connect_timeout", "connect"},
+    {"keepalive", "idle"},
+    {"keepalive_timeout", "idle"},
+    {"websocket", "tunnel"},
+    {"client_max_body_size", "body"},
+    {"worker_processes", "workers"},
+    {"threads", "workers"},
+    {"set_real_ip_from", "proxy_protocol"},
+    {"real_ip", "proxy_protocol"},
+    {"trusted_proxies", "forwarded"},
+    {"default_server", "unknown_site"},
+    {"grace", "drain"},
+    {"shutdown", "drain"},
+    {"strip_prefix", "strip"},
+    {"access_log", "access"},
+    {"path", "folder"},
+    {"webroot", "folder"},
+    {"dir", "folder"},
+    {"directory", "folder"},
+};
+
+static unsigned allowed_distance(size_t len)
+{
+    return len <= 3 ? 1 : len <= 7 ? 2 : 3;
+}
+
+static const char *nearest(const struct schema_key *parent, struct str name)
+{
+    const char *best = NULL;
+    unsigned best_distance = allowed_distance(name.len) + 1;
+    const struct schema_key *key = schema_next_child(parent, NULL);
+    for (; key != NULL && name.len <= 64; key = schema_next_child(parent, key)) {
+        struct str word = str_of(schema_name(key));
+        unsigned distance = str_ieq(word, name) ? 0 : str_distance(word, name, 3);
+        if (distance < best_distance && distance < word.len) {
+            best = word.ptr;
+            best_distance = distance;
+        }
+    }
+    return best;
+}
+
+static const char *synonym(const struct schema_key *parent, struct str name)
+{
+    for (size_t i = 0; i < sizeof(synonyms) / sizeof(synonyms[0]); i++) {
+        if (str_ieq(name, str_of(synonyms[i].word)) &&
+            schema_child(parent, str_of(synonyms[i].key)) != NULL) {
+            return synonyms[i].key;
+        }
+    }
+    return NULL;
+}
+
+/* The map's name without what stands before it: "timeouts" for "sites.NAME.timeouts.connect". */
+static bool home_of(const struct schema_key *key, struct str *out_home)
+{
+    struct str path = str_of(key->path);
+    ptrdiff_t dot = str_rfind(path, '.');
+    if (dot < 0) {
+        return false;
+    }
+    struct str parent = str_sub(path, 0, (size_t)dot);
+    *out_home = str_from(parent, (size_t)(str_rfind(parent, '.') + 1));
+    return true;
+}
+
+/* A key that exists, but in another map. */
+static bool elsewhere(const struct schema_key *parent, struct str name, char *dst, size_t cap)
+{
+    bool in_site = parent != NULL && strncmp(parent->path, "sites.", 6) == 0;
+    for (size_t i = 0; i < schema_table_count; i++) {
+        const struct schema_key *key = &schema_table[i];
+        struct str home;
+        if (!str_eq(str_of(schema_name(key)), name) ||
+            (!in_site && strncmp(key->path, "sites.", 6) == 0)) {
+            continue;
+        }
+        if (!home_of(key, &home)) {
+            (void)snprintf(dst, cap, "; \"%s\" stands at the top level", key->path);
+        } else if (str_eq(home, STR("NAME")) || str_eq(home, STR("PREFIX"))) {
+            (void)snprintf(dst, cap, "; \"%s\" belongs in a %s", schema_name(key),
+                           home.ptr[0] == 'N' ? "site" : "route");
+        } else {
+            (void)snprintf(dst, cap, "; \"%s\" belongs in \"%.*s\"", schema_name(key),
+                           STR_FMT(home));
+        }
+        return true;
+    }
+    return false;
+}
+
+static void list_children(const struct schema_key *parent, char *dst, size_t cap)
+{
+    const struct schema_key *key = schema_next_child(parent, NULL);
+    size_t len = str_copy(dst, cap, str_of("; expected one of: "));
+    for (bool is_first = true; key != NULL && len < cap; is_first = false) {
+        int n = snprintf(dst + len, cap - len, "%s%s", is_first ? "" : ", ", schema_name(key));
+        len += n < 0 ? 0 : (size_t)n;
+        key = schema_next_child(parent, key);
+    }
+}
+
+void schema_near_key(const struct schema_key *parent, struct str name, char *dst, size_t cap)
+{
+    const char *word = synonym(parent, name);
+    word = word != NULL ? word : nearest(parent, name);
+    if (word != NULL) {
+        (void)snprintf(dst, cap, "; did you mean \"%s\"?", word);
+        return;
+    }
+    if (elsewhere(parent, name, dst, cap)) {
+        return;
+    }
+    if (parent == NULL && str_find(name, '.') > 0) {
+        (void)snprintf(dst, cap, "; a site stands below \"sites:\", indented");
+        return;
+    }
+    list_children(parent, dst, cap);
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+/* The parts of config/verify. Private to src/config. */
+#ifndef HIVEDOOR_SRC_CONFIG_VERIFY_PART_H
+#define HIVEDOOR_SRC_CONFIG_VERIFY_PART_H
+
+#include "config/verify.h"
+
+struct verify {
+    const struct yaml_tree *tree;
+    const struct model *model;
+    struct diags *diags;
+};
+
+/* Everything about single sites and sites among each other. */
+void verify_sites(const struct verify *v);
+/* The place of the value below `map`, or that of `otherwise`. */
+struct diag_place verify_place(const struct verify *v, const struct yaml_node *map, const char *key,
+                               const struct yaml_node *otherwise);
+/* attempt <= connect, where `map` (a site, a route, or the root) says one of them. */
+void verify_deadlines(const struct verify *v, const struct yaml_node *map,
+                      const struct model_timeouts *t);
+
+#endif
