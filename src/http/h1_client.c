@@ -5,8 +5,6 @@
 #include "base/mem.h"
 #include "h1_client_impl.h"
 
-#include <stdlib.h>
-
 void h1_client_set_state(struct h1_client *c, enum h1_client_state state)
 {
     static const unsigned from[] = {
@@ -160,7 +158,7 @@ static void on_work(void *arg)
     case H1_CLIENT_CLOSED:
         buf_fini(&c->in_buf);
         buf_fini(&c->out_buf);
-        free(c);
+        loop_free_later(c->loop, c);
         return;
     case H1_CLIENT_ENDING: h1_client_end(c, c->failure); return;
     case H1_CLIENT_BUSY: break;
