@@ -1,21 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * `hivedoor dev`: the daemon on a developer's machine. Writes an ordinary configuration into the
- * user's data folder, makes the local authority once, says how to trust it, and runs the daemon.
+ * `hivedoor dev`: the daemon on a developer's machine. Makes an ordinary configuration from the
+ * command line and the local authority once in the user's data folder, runs the daemon, and says
+ * how to reach and trust it.
  */
 #include "cli/cli.h"
 
 #include "base/buf.h"
-#include "base/fd.h"
-#include "base/mem.h"
 #include "cli/demo.h"
+#include "daemon/supervisor.h"
 #include "tls/tls_local_ca.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #define CONFIG_MAX (64 * 1024)
 #define PATH_BYTES 4096
@@ -26,8 +24,9 @@ struct dev {
     const char *bind;  /* NULL: loopback, both families */
     const char *admin; /* NULL: off */
     char dir[PATH_BYTES];
-    char **sites; /* HOST=TARGET */
+    char *const *sites; /* HOST=TARGET */
     int site_count;
+    bool created; /* the authority is new */
 };
 
 static int usage(const char *text, const char *what)
@@ -37,7 +36,7 @@ static int usage(const char *text, const char *what)
     fprintf(stderr, "\nusage: hivedoor dev [--http PORT] [--https PORT] [--bind ADDRESS] "
                     "[--admin ADDRESS:PORT] [--data FOLDER] [HOST=TARGET ...]\n"
                     "  TARGET is a port (3000), HOST:PORT, or http://HOST:PORT\n");
-    return CLI_USAGE;
+    return EXIT_USAGE;
 }
 
 static void default_dir(char dst[static PATH_BYTES])
@@ -86,7 +85,7 @@ static bool take_option(struct dev *d, const char *name, const char *value)
     return false;
 }
 
-static int parse_arguments(struct dev *d, int argc, char **argv)
+static int parse_arguments(struct dev *d, int argc, char *const argv[])
 {
     int i = 1;
     for (; i < argc && argv[i][0] == '-'; i += 2) {
@@ -110,7 +109,7 @@ static int parse_arguments(struct dev *d, int argc, char **argv)
                          d->sites[k]);
         }
     }
-    return CLI_OK;
+    return EXIT_FINE;
 }
 
 /* ---- the configuration ---- */
@@ -138,12 +137,11 @@ static int write_listen(struct buf *out, const char *key, const char *bind, uint
 
 static int write_config(const struct dev *d, uint16_t demo_port, struct buf *out)
 {
-    int err = buf_printf(out, "# Written by `hivedoor dev`; written anew each time it starts.\n"
-                              "version: 1\nworkers: 1\nlisten:\n");
+    int err = buf_printf(out, "version: 1\nworkers: 1\nlisten:\n");
     err = err == OK ? write_listen(out, "http", d->bind, d->http_port) : err;
     err = err == OK ? write_listen(out, "https", d->bind, d->https_port) : err;
-    err = err == OK ? buf_printf(out, "  admin: \"%s\"\n", d->admin == NULL ? "off" : d->admin)
-                    : err;
+    err =
+        err == OK ? buf_printf(out, "  admin: \"%s\"\n", d->admin == NULL ? "off" : d->admin) : err;
     err = err == OK ? buf_printf(out, "sites:\n") : err;
     if (d->site_count == 0 && err == OK) {
         err = buf_printf(out, "  localhost: http://127.0.0.1:%u\n", demo_port);
@@ -154,23 +152,6 @@ static int write_config(const struct dev *d, uint16_t demo_port, struct buf *out
         err = err == OK ? write_target(out, equals + 1) : err;
         err = err == OK ? buf_append(out, "\n", 1) : err;
     }
-    return err;
-}
-
-static int store_config(const struct dev *d, uint16_t demo_port, char path[static PATH_BYTES])
-{
-    struct buf text;
-    buf_init(&text, CONFIG_MAX);
-    int err = write_config(d, demo_port, &text);
-    if (snprintf(path, PATH_BYTES, "%s/dev.yml", d->dir) >= PATH_BYTES) {
-        err = ERR_LIMIT;
-    }
-    int fd = err == OK ? open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600) : -1;
-    if (err == OK) {
-        err = fd < 0 ? ERR_IO : fd_write_all(fd, buf_ptr(&text), buf_len(&text));
-    }
-    fd_close(&fd);
-    buf_fini(&text);
     return err;
 }
 
@@ -185,8 +166,9 @@ static void print_url(const struct dev *d, const char *host, int host_len, const
     printf("  https://%.*s%s/  ->  %s\n", host_len, host, port, to);
 }
 
-static void print_greeting(const struct dev *d, bool created)
+static void print_greeting(void *arg)
 {
+    const struct dev *d = arg;
     printf("Hivedoor for development. Stop it with Ctrl-C.\n\n");
     if (d->site_count == 0) {
         print_url(d, "localhost", 9, "the built-in demo service");
@@ -196,7 +178,7 @@ static void print_greeting(const struct dev *d, bool created)
         print_url(d, d->sites[i], (int)(equals - d->sites[i]), equals + 1);
     }
     printf("  http://...:%u/ redirects there\n\n", d->http_port);
-    printf("Local authority: %s/%s%s\n", d->dir, TLS_LOCAL_CA_FILE, created ? " (new)" : "");
+    printf("Local authority: %s/%s%s\n", d->dir, TLS_LOCAL_CA_FILE, d->created ? " (new)" : "");
     printf("  It vouches for local names only. To trust it:\n"
            "  curl      curl --cacert %s/%s ...\n"
            "  Debian    sudo cp %s/%s /usr/local/share/ca-certificates/hivedoor.crt && sudo "
@@ -207,35 +189,39 @@ static void print_greeting(const struct dev *d, bool created)
     fflush(stdout);
 }
 
-int cli_dev(int argc, char **argv)
+int cli_dev(int argc, char *const argv[])
 {
     struct dev d = {.http_port = 8080, .https_port = 8443};
     default_dir(d.dir);
     int code = parse_arguments(&d, argc, argv);
-    if (code != CLI_OK) {
+    if (code != EXIT_FINE) {
         return code;
     }
-    bool created = false;
-    int err = tls_local_ca_ensure(d.dir, &created);
+    int err = tls_local_ca_ensure(d.dir, &d.created);
     if (err != OK) {
-        fprintf(stderr, "hivedoor dev: cannot make the local authority in %s: %s; choose another "
-                        "folder with --data\n",
+        fprintf(stderr,
+                "hivedoor dev: cannot make the local authority in %s: %s; choose another folder "
+                "with --data\n",
                 d.dir, err == ERR_IO ? strerror(errno) : err_text(err));
-        return CLI_NO_START;
+        return EXIT_START;
     }
     uint16_t demo_port = 0;
     pid_t demo_pid = -1;
     if (d.site_count == 0 && (err = demo_start(&demo_port, &demo_pid)) != OK) {
         fprintf(stderr, "hivedoor dev: cannot start the demo service: %s\n", err_text(err));
-        return CLI_NO_START;
+        return EXIT_START;
     }
-    char config[PATH_BYTES];
-    err = store_config(&d, demo_port, config);
-    if (err != OK) {
-        fprintf(stderr, "hivedoor dev: cannot write into %s: %s\n", d.dir, strerror(errno));
-        return CLI_NO_START;
+    struct buf config;
+    buf_init(&config, CONFIG_MAX);
+    if (write_config(&d, demo_port, &config) != OK) {
+        buf_fini(&config);
+        return usage("%s", "too many sites for one command line; write a file and use run");
     }
-    print_greeting(&d, created);
-    struct run_options options = {.config = config, .local_ca_dir = d.dir};
-    return run_daemon(&options);
+    struct run_options options = {.config_text = buf_str(&config),
+                                  .local_ca_dir = d.dir,
+                                  .on_ready = print_greeting,
+                                  .arg = &d};
+    code = run_daemon(&options);
+    buf_fini(&config);
+    return code;
 }
