@@ -5,15 +5,17 @@
  * Workers only. Counted, because connections outlive a reload.
  *
  * Versions 1.2 and 1.3, no renegotiation, no compression, no 0-RTT, session cache off, tickets from
- * the worker's ring, X25519MLKEM768 (where the library has it), X25519, then P-256 and P-384. A session is bound to
- * the certificate table entry (session id context), so one site's session never opens another.
+ * the worker's ring, X25519MLKEM768 (where the library has it), X25519, then P-256 and P-384. A session
+ * is bound to the name it was made under (session id context), so one site's never opens another.
  */
 #ifndef HIVEDOOR_TLS_TLS_SERVER_H
 #define HIVEDOOR_TLS_TLS_SERVER_H
 
 #include "base/err.h"
 #include "base/str.h"
+#include "tls/tls_hello.h"
 #include "tls/tls_match.h"
+#include "tls/tls_sni.h"
 #include "tls/tls_ticket.h"
 
 #include <stdbool.h>
@@ -22,7 +24,7 @@ struct tls_server;
 
 struct tls_settings {
     int min_version;              /* TLS1_2_VERSION or TLS1_3_VERSION */
-    struct str default_name;      /* certificate for no or an unknown name; empty: refuse */
+    struct str default_name;      /* certificate for no or an unknown name; empty: refuse; copied */
     const struct tls_ticket_ring *tickets; /* borrowed, lives as long as the worker, changes in place */
     const char *const *alpn;      /* offered protocols, best first, NULL-terminated; borrowed */
 };
@@ -36,6 +38,22 @@ void tls_server_unref(struct tls_server *t);
 /* Turns every certificate into an SSL_CTX once and throws it away: the loader's proof that a worker
  * will be able to. `out_bad` gets the first one that fails. */
 int tls_server_verify(struct tls_server *t, const struct tls_cert **out_bad) MUST_USE;
+/*
+ * What the ClientHello of one connection led to. Filled in during the handshake, before a session is
+ * looked at: the session id context is the SHA-256 of the name asked for, so that a session made under
+ * one name is never resumed under another, not even where both share a certificate.
+ */
+struct tls_pick {
+    struct tls_server *server;     /* borrowed */
+    struct tls_identity *identity; /* borrowed from the server; NULL until chosen */
+    int err;                       /* ERR_NOT_FOUND: refused, no certificate for the name */
+    size_t name_len;               /* 0: no name was sent */
+    char name[TLS_NAME_MAX + 1];   /* lower case */
+};
+struct ssl_st;
+/* For tls_stream: a new server-side SSL, the caller's; `pick` is set up, must outlive it, and is its
+ * app data. ERR_TLS with the OpenSSL error left on the queue. */
+int tls_server_ssl(struct tls_server *t, struct tls_pick *pick, struct ssl_st **out_ssl) MUST_USE;
 /* Whether a TLS client asking for `name` (lower case) would get a certificate of that name. */
 bool tls_server_has(const struct tls_server *t, struct str name);
 

@@ -12,10 +12,16 @@
 
 #include <stdbool.h>
 
-/* What a worker's TLS streams share: the ciphertext scratch and the list of streams with output to
- * send at the end of the turn. */
+/*
+ * An owner that wants STREAM_READABLE reads when told, or drops the interest: what is left inside is
+ * announced again after each read that stopped early and whenever the interest is set.
+ *
+ * What a worker's TLS streams share: the ciphertext scratch and the list of streams with output to
+ * send at the end of the turn.
+ */
 struct tls_worker;
 struct tls_worker *tls_worker_new(struct loop *loop);
+/* Every stream must be closed before. Accepts NULL. */
 void tls_worker_free(struct tls_worker *w);
 
 /*
@@ -27,7 +33,9 @@ struct stream *tls_stream_accept(struct tls_worker *w, struct tls_server *server
 /*
  * Drives the handshake; call when readable (and once at the start). OK when done (stays OK),
  * ERR_AGAIN, ERR_TLS, ERR_NOT_FOUND (refused: no certificate for the name; alert sent),
- * ERR_PROTOCOL (the first bytes are plain HTTP), ERR_EOF or ERR_RESET.
+ * ERR_PROTOCOL (the first bytes are plain HTTP), ERR_EOF (closed before the first byte) or ERR_RESET.
+ * After a failure the same answer comes again. After ERR_PROTOCOL what is written goes out as it is, so
+ * that the client can be told in its own language; nothing can be read.
  */
 int tls_stream_handshake(struct stream *s) MUST_USE;
 

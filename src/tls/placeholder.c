@@ -1,1 +1,0 @@
-typedef int tls_placeholder;

@@ -1,0 +1,422 @@
+/* SPDX-License-Identifier: MIT */
+#include "tls/tls_gather.h"
+
+#include <openssl/crypto.h>
+#include <openssl/err.h>
+#include <openssl/sha.h>
+#include <openssl/x509.h>
+#include <openssl/x509v3.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "base/map.h"
+#include "base/mem.h"
+#include "tls/tls_pem.h"
+
+#define NOTE_MAX 768
+
+struct found_key {
+    struct str der; /* owned, secret */
+    uint8_t id[32];
+    size_t file;
+    bool used;
+};
+
+struct found_cert {
+    X509 *x;        /* owned */
+    struct str der; /* owned */
+    uint8_t id[32]; /* of the public key */
+    size_t *files;  /* owned: every file that has it */
+    size_t file_count;
+    struct found_cert *same_subject; /* the next one with this subject */
+    bool signs;                      /* it signed another one */
+    bool is_ca;
+};
+
+struct tls_gather {
+    tls_note_fn note;
+    void *note_arg;
+    char **files; /* owned */
+    size_t file_count;
+    struct found_cert **certs; /* owned */
+    size_t cert_count;
+    struct found_key **keys; /* owned */
+    size_t key_count;
+    struct map *by_fingerprint; /* found_cert */
+    struct map *by_subject;     /* found_cert, first of the same_subject list */
+    struct map *by_key_id;      /* found_key */
+};
+
+struct tls_gather *tls_gather_new(tls_note_fn note, void *arg)
+{
+    struct tls_gather *g = NEW(struct tls_gather);
+
+    g->note = note;
+    g->note_arg = arg;
+    g->by_fingerprint = map_new();
+    g->by_subject = map_new();
+    g->by_key_id = map_new();
+    return g;
+}
+
+void tls_gather_free(struct tls_gather *g)
+{
+    if (g == NULL) {
+        return;
+    }
+    for (size_t i = 0; i < g->key_count; i++) {
+        mem_secret_free((char *)(uintptr_t)g->keys[i]->der.ptr, g->keys[i]->der.len);
+        free(g->keys[i]);
+    }
+    for (size_t i = 0; i < g->cert_count; i++) {
+        X509_free(g->certs[i]->x);
+        free((char *)(uintptr_t)g->certs[i]->der.ptr);
+        free(g->certs[i]->files);
+        free(g->certs[i]);
+    }
+    for (size_t i = 0; i < g->file_count; i++) {
+        free(g->files[i]);
+    }
+    map_free(g->by_fingerprint);
+    map_free(g->by_subject);
+    map_free(g->by_key_id);
+    free(g->files);
+    free(g->certs);
+    free(g->keys);
+    free(g);
+}
+
+void tls_gather_note(const struct tls_gather *g, enum tls_note_kind kind, const char *file,
+                     const char *fmt, ...)
+{
+    char text[NOTE_MAX];
+    va_list ap;
+
+    if (g->note == NULL) {
+        return;
+    }
+    va_start(ap, fmt);
+    (void)vsnprintf(text, sizeof(text), fmt, ap);
+    va_end(ap);
+    struct tls_note note = {kind, file, text};
+    g->note(g->note_arg, &note);
+}
+
+static const char *last_file(const struct tls_gather *g)
+{
+    return g->files[g->file_count - 1];
+}
+
+static struct str subject_key(const X509_NAME *name, unsigned long *store)
+{
+    int ok = 0;
+    *store = X509_NAME_hash_ex(name, NULL, NULL, &ok);
+    return str_n((const char *)store, sizeof(*store));
+}
+
+static void add_file_to(struct found_cert *c, size_t file)
+{
+    if (c->file_count > 0 && c->files[c->file_count - 1] == file) {
+        return;
+    }
+    c->files = mem_grow(c->files, c->file_count + 1, sizeof(*c->files));
+    c->files[c->file_count++] = file;
+}
+
+static void take_cert(struct tls_gather *g, struct str der)
+{
+    const unsigned char *p = (const unsigned char *)der.ptr;
+    uint8_t fingerprint[32];
+    uint8_t id[32];
+    unsigned long hash;
+
+    X509 *x = d2i_X509(NULL, &p, (long)der.len);
+    if (x == NULL || tls_cert_spki(x, id) != OK) {
+        ERR_clear_error();
+        X509_free(x);
+        tls_gather_note(g, TLS_NOTE_BAD_FILE, last_file(g),
+                        "holds a certificate that does not decode; write the file anew");
+        return;
+    }
+    /* A TRUSTED CERTIFICATE has more behind the certificate, which is not part of it. */
+    struct str own = str_n(der.ptr, (size_t)((const char *)p - der.ptr));
+    SHA256((const unsigned char *)own.ptr, own.len, fingerprint);
+    struct str by = str_n((const char *)fingerprint, sizeof(fingerprint));
+    struct found_cert *c = map_get(g->by_fingerprint, by);
+    if (c != NULL) {
+        X509_free(x);
+        add_file_to(c, g->file_count - 1);
+        return;
+    }
+    c = NEW(struct found_cert);
+    c->x = x;
+    c->der = str_n(mem_dup(own.ptr, own.len), own.len);
+    memcpy(c->id, id, sizeof(id));
+    c->is_ca = X509_check_ca(x) == 1;
+    add_file_to(c, g->file_count - 1);
+    (void)map_put(g->by_fingerprint, by, c);
+    c->same_subject = map_put(g->by_subject, subject_key(X509_get_subject_name(x), &hash), c);
+    g->certs = mem_grow(g->certs, g->cert_count + 1, sizeof(struct found_cert *));
+    g->certs[g->cert_count++] = c;
+    ERR_clear_error();
+}
+
+static void take_key(struct tls_gather *g, struct str der)
+{
+    uint8_t id[32];
+
+    if (tls_cert_key_id(der, id) != OK) {
+        tls_gather_note(g, TLS_NOTE_BAD_FILE, last_file(g),
+                        "holds a private key that does not decode; write the file anew");
+        return;
+    }
+    struct str by = str_n((const char *)id, sizeof(id));
+    if (map_get(g->by_key_id, by) != NULL) {
+        return;
+    }
+    struct found_key *k = NEW(struct found_key);
+    char *copy = mem_secret_new(der.len);
+    memcpy(copy, der.ptr, der.len);
+    k->der = str_n(copy, der.len);
+    memcpy(k->id, id, sizeof(id));
+    k->file = g->file_count - 1;
+    (void)map_put(g->by_key_id, by, k);
+    g->keys = mem_grow(g->keys, g->key_count + 1, sizeof(struct found_key *));
+    g->keys[g->key_count++] = k;
+}
+
+static void on_object(void *arg, enum tls_pem_kind kind, struct str der)
+{
+    struct tls_gather *g = arg;
+
+    switch (kind) {
+    case TLS_PEM_CERT: take_cert(g, der); break;
+    case TLS_PEM_KEY: take_key(g, der); break;
+    case TLS_PEM_ENCRYPTED:
+        tls_gather_note(g, TLS_NOTE_BAD_FILE, last_file(g),
+                        "holds an encrypted private key, and nobody is there to type a passphrase; "
+                        "write it out plain with: openssl pkey -in OLD -out NEW");
+        break;
+    case TLS_PEM_BROKEN:
+        tls_gather_note(g, TLS_NOTE_BAD_FILE, last_file(g),
+                        "holds a PEM block that is cut short or damaged; half-written?");
+        break;
+    }
+}
+
+size_t tls_gather_add(struct tls_gather *g, const char *file, struct str bytes)
+{
+    g->files = mem_grow(g->files, g->file_count + 1, sizeof(char *));
+    g->files[g->file_count++] = str_dup(str_of(file));
+    return tls_pem_read(bytes, on_object, g);
+}
+
+static bool share_file(const struct found_cert *a, const struct found_cert *b)
+{
+    for (size_t i = 0; i < a->file_count; i++) {
+        for (size_t k = 0; k < b->file_count; k++) {
+            if (a->files[i] == b->files[k]) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+static bool is_self_signed(const struct found_cert *c)
+{
+    return X509_check_issued(c->x, c->x) == X509_V_OK;
+}
+
+/* By name, key identifier and use first, then by the signature itself. */
+static bool has_signed(const struct found_cert *issuer, const struct found_cert *c)
+{
+    bool yes = X509_check_issued(issuer->x, c->x) == X509_V_OK &&
+               X509_verify(c->x, X509_get0_pubkey(issuer->x)) == 1;
+    ERR_clear_error();
+    return yes;
+}
+
+static bool is_current(const struct found_cert *c, int64_t now)
+{
+    time_t at = (time_t)now;
+    return X509_cmp_time(X509_get0_notBefore(c->x), &at) < 0 &&
+           X509_cmp_time(X509_get0_notAfter(c->x), &at) > 0;
+}
+
+/* Which of two issuers of `leaf`'s chain to take: same file, valid now, ends last. */
+static bool is_better_issuer(const struct found_cert *a, const struct found_cert *b,
+                             const struct found_cert *leaf, int64_t now)
+{
+    if (share_file(a, leaf) != share_file(b, leaf)) {
+        return share_file(a, leaf);
+    }
+    if (is_current(a, now) != is_current(b, now)) {
+        return is_current(a, now);
+    }
+    int cmp = ASN1_TIME_compare(X509_get0_notAfter(a->x), X509_get0_notAfter(b->x));
+    return cmp != 0 ? cmp > 0 : str_cmp(a->der, b->der) < 0;
+}
+
+static struct found_cert *issuer_of(const struct tls_gather *g, const struct found_cert *c,
+                                    const struct found_cert *leaf, int64_t now)
+{
+    unsigned long hash;
+    struct found_cert *best = NULL;
+    struct found_cert *it = map_get(g->by_subject, subject_key(X509_get_issuer_name(c->x), &hash));
+
+    for (; it != NULL; it = it->same_subject) {
+        if (it != c && it != leaf && has_signed(it, c) &&
+            (best == NULL || is_better_issuer(it, best, leaf, now))) {
+            best = it;
+        }
+    }
+    return best;
+}
+
+struct chain {
+    struct str der[TLS_CHAIN_MAX];
+    size_t count;
+    bool is_complete; /* ends at a self-signed certificate, or has an issuer at all */
+};
+
+static bool chain_has(const struct chain *chain, struct str der)
+{
+    for (size_t i = 0; i < chain->count; i++) {
+        if (chain->der[i].ptr == der.ptr) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Leaf first, without the root, which the client has to have itself (RFC 8446 section 4.4.2). */
+static void build_chain(const struct tls_gather *g, const struct found_cert *leaf, int64_t now,
+                        struct chain *chain)
+{
+    const struct found_cert *c = leaf;
+
+    chain->der[0] = leaf->der;
+    chain->count = 1;
+    chain->is_complete = is_self_signed(leaf);
+    while (!is_self_signed(c) && chain->count < TLS_CHAIN_MAX) {
+        c = issuer_of(g, c, leaf, now);
+        if (c == NULL || chain_has(chain, c->der)) {
+            return;
+        }
+        chain->is_complete = true;
+        if (is_self_signed(c)) {
+            return;
+        }
+        chain->der[chain->count++] = c->der;
+    }
+}
+
+/* "chain.pem + key.pem", or one name if it is one file. */
+static struct str source_of(const struct tls_gather *g, const struct found_cert *c,
+                            const struct found_key *k, char *dst, size_t cap)
+{
+    for (size_t i = 0; i < c->file_count; i++) {
+        if (c->files[i] == k->file) {
+            return str_n(dst, str_copy(dst, cap, str_of(g->files[k->file])));
+        }
+    }
+    (void)snprintf(dst, cap, "%s + %s", g->files[c->files[0]], g->files[k->file]);
+    return str_of(dst);
+}
+
+static const char *why_not(int rc)
+{
+    if (rc == ERR_UNSUPPORTED) {
+        return "the key type is neither RSA nor ECDSA; issue the certificate with one of these";
+    }
+    return rc == ERR_LIMIT ? "it has more names than can be taken; issue several certificates"
+                           : "it does not decode; write the file anew";
+}
+
+/* NULL when it is not usable; then a note says why, unless it is a CA that lies around. */
+static struct tls_cert *make_cert(struct tls_gather *g, const struct found_cert *c,
+                                  struct found_key *key, int64_t now)
+{
+    char source[NOTE_MAX];
+    const char *file = g->files[c->files[0]];
+    struct chain chain;
+    struct tls_cert *cert = NULL;
+
+    build_chain(g, c, now, &chain);
+    int rc = tls_cert_new(chain.der, chain.count, key->der,
+                          source_of(g, c, key, source, sizeof(source)), &cert);
+    if (rc != OK) {
+        tls_gather_note(g, TLS_NOTE_BAD_FILE, file, "a certificate is not used: %s", why_not(rc));
+        return NULL;
+    }
+    if (cert->name_count == 0) {
+        if (!c->is_ca) {
+            tls_gather_note(g, TLS_NOTE_BAD_FILE, file,
+                            "a certificate is not used: it has no DNS name in its subjectAltName, "
+                            "and the common name counts for no client");
+        }
+        tls_cert_unref(cert);
+        return NULL;
+    }
+    if (!chain.is_complete) {
+        tls_gather_note(
+            g, TLS_NOTE_CHAIN, file,
+            "the certificate of %.*s is there without its issuer's (%.*s); put the CA's "
+            "intermediate certificate behind it or beside it",
+            STR_FMT(cert->names[0]), STR_FMT(cert->issuer));
+    }
+    return cert;
+}
+
+/* Marks every issuer of another certificate. */
+static void mark_signers(struct tls_gather *g)
+{
+    for (size_t i = 0; i < g->cert_count; i++) {
+        struct found_cert *c = g->certs[i];
+        unsigned long hash;
+        struct found_cert *it =
+            map_get(g->by_subject, subject_key(X509_get_issuer_name(c->x), &hash));
+        for (; it != NULL; it = it->same_subject) {
+            it->signs = it->signs || (it != c && has_signed(it, c));
+        }
+    }
+}
+
+static void note_rest(struct tls_gather *g)
+{
+    for (size_t i = 0; i < g->key_count; i++) {
+        if (!g->keys[i]->used) {
+            tls_gather_note(g, TLS_NOTE_NO_LEAF, g->files[g->keys[i]->file],
+                            "a private key belongs to none of the certificates; half-written?");
+        }
+    }
+}
+
+void tls_gather_finish(struct tls_gather *g, int64_t now, struct tls_cert ***out_certs,
+                       size_t *out_count)
+{
+    struct tls_cert **certs = mem_array(g->cert_count + 1, sizeof(struct tls_cert *));
+    size_t count = 0;
+
+    mark_signers(g);
+    for (size_t i = 0; i < g->cert_count; i++) {
+        struct found_cert *c = g->certs[i];
+        struct found_key *key = map_get(g->by_key_id, str_n((const char *)c->id, sizeof(c->id)));
+        if (key == NULL) {
+            if (!c->signs && !c->is_ca) {
+                tls_gather_note(g, TLS_NOTE_NO_KEY, g->files[c->files[0]],
+                                "no file has the private key of this certificate; half-written?");
+            }
+            continue;
+        }
+        key->used = true;
+        certs[count] = make_cert(g, c, key, now);
+        count += certs[count] != NULL ? 1 : 0;
+    }
+    note_rest(g);
+    *out_certs = certs;
+    *out_count = count;
+}

@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: MIT */
+#include "tls/tls_match.h"
+
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "tls/tls_gather.h"
+#include "tls/tls_sni.h"
+
+#define FILE_MAX 1100
+
+struct tls_matcher {
+    struct tls_gather *gather; /* owned */
+};
+
+/* One run of tls_matcher_finish. */
+struct choice {
+    struct tls_gather *gather;
+    int64_t now;
+    struct tls_set *set;
+};
+
+void tls_set_fini(struct tls_set *set)
+{
+    for (size_t i = 0; i < set->count; i++) {
+        tls_cert_unref(set->certs[i]);
+    }
+    free(set->certs);
+    *set = (struct tls_set){NULL, 0};
+}
+
+struct tls_matcher *tls_matcher_new(tls_note_fn note, void *arg)
+{
+    struct tls_matcher *m = NEW(struct tls_matcher);
+
+    m->gather = tls_gather_new(note, arg);
+    return m;
+}
+
+void tls_matcher_free(struct tls_matcher *m)
+{
+    if (m == NULL) {
+        return;
+    }
+    tls_gather_free(m->gather);
+    free(m);
+}
+
+size_t tls_matcher_add(struct tls_matcher *m, const char *file, struct str bytes)
+{
+    return tls_gather_add(m->gather, file, bytes);
+}
+
+/* Order of the names, then of the kind: certificates that compete for the same place are equal. */
+static int compare_place(const struct tls_cert *a, const struct tls_cert *b)
+{
+    for (size_t i = 0; i < a->name_count && i < b->name_count; i++) {
+        int cmp = str_cmp(a->names[i], b->names[i]);
+        if (cmp != 0) {
+            return cmp;
+        }
+    }
+    if (a->name_count != b->name_count) {
+        return a->name_count < b->name_count ? -1 : 1;
+    }
+    return (int)a->kind - (int)b->kind;
+}
+
+static int compare_found(const void *a, const void *b, void *arg)
+{
+    const struct tls_cert *x = *(struct tls_cert *const *)a;
+    const struct tls_cert *y = *(struct tls_cert *const *)b;
+    int cmp = compare_place(x, y);
+
+    return cmp != 0 ? cmp : tls_cert_rank(x, y, *(const int64_t *)arg);
+}
+
+static void note_cert(const struct choice *ch, enum tls_note_kind kind, const struct tls_cert *c,
+                      const char *what)
+{
+    char file[FILE_MAX];
+    char end[CLOCK_TEXT_MAX];
+
+    (void)str_copy(file, sizeof(file), c->source);
+    tls_gather_note(ch->gather, kind, file, "%.*s (%s, ends %s): %s",
+                    STR_FMT(c->name_count > 0 ? c->names[0] : STR("?")), tls_key_kind_text(c->kind),
+                    clock_print(c->not_after * 1000, end), what);
+}
+
+static bool str_has(struct str s, const char *part)
+{
+    return s.len > 0 && memmem(s.ptr, s.len, part, strlen(part)) != NULL;
+}
+
+/* The names under which Let's Encrypt's staging service and Pebble sign. */
+static bool is_staging(const struct tls_cert *c)
+{
+    return str_has(c->issuer, "(STAGING)") || str_has(c->issuer, "Fake LE") ||
+           str_has(c->issuer, "Pebble");
+}
+
+static void put(struct tls_set *set, struct tls_cert *c)
+{
+    set->certs = mem_grow(set->certs, set->count + 1, sizeof(struct tls_cert *));
+    set->certs[set->count++] = c;
+}
+
+/* Of each place the best; `found` is sorted and its references are used up. */
+static void choose_found(struct choice *ch, struct tls_cert **found, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        const struct tls_cert *winner =
+            ch->set->count == 0 ? NULL : ch->set->certs[ch->set->count - 1];
+        if (winner != NULL && compare_place(winner, found[i]) == 0) {
+            note_cert(ch, TLS_NOTE_OLDER, found[i],
+                      "not used, another one for the same names is valid and ends later");
+            tls_cert_unref(found[i]);
+            continue;
+        }
+        put(ch->set, found[i]);
+    }
+}
+
+static struct tls_cert *best_for(const struct tls_sni *sni, struct str name, enum tls_key_kind kind)
+{
+    const struct tls_identity *id = tls_sni_find(sni, name);
+
+    return id == NULL ? NULL : id->certs[kind];
+}
+
+/*
+ * Why `old` must stay although `new` is what the files give now, or NULL. A certificate counts as
+ * older only when it was issued and ends earlier: one with a shorter life that was issued later is
+ * a deliberate change (a CA of 90 days after one of a year, a revoked one replaced).
+ */
+static const char *why_keep(const struct tls_cert *old, const struct tls_cert *new, int64_t now)
+{
+    if (new == NULL) {
+        return "stays in use, the files have no usable certificate for this name any more";
+    }
+    if (!tls_cert_is_valid_at(new, now)) {
+        return "stays in use, the one in the files is not valid now";
+    }
+    if (new->not_before <= old->not_before &&new->not_after < old->not_after) {
+        return "stays in use, the one in the files is older";
+    }
+    return NULL;
+}
+
+static bool set_has(const struct tls_set *set, const struct tls_cert *c)
+{
+    for (size_t i = 0; i < set->count; i++) {
+        if (memcmp(set->certs[i]->fingerprint, c->fingerprint, sizeof(c->fingerprint)) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void keep_for(struct choice *ch, const struct tls_sni *before, const struct tls_sni *after,
+                     struct str name)
+{
+    for (int k = 0; k < TLS_KEY_KINDS; k++) {
+        struct tls_cert *old = best_for(before, name, (enum tls_key_kind)k);
+        if (old == NULL || !tls_cert_is_valid_at(old, ch->now) || old->key.len == 0 ||
+            set_has(ch->set, old)) {
+            continue;
+        }
+        const char *why = why_keep(old, best_for(after, name, (enum tls_key_kind)k), ch->now);
+        if (why != NULL) {
+            note_cert(ch, TLS_NOTE_KEPT, old, why);
+            put(ch->set, tls_cert_ref(old));
+        }
+    }
+}
+
+static void keep_previous(struct choice *ch, const struct tls_set *previous,
+                          const struct str *wanted, size_t wanted_count)
+{
+    struct tls_sni *before = tls_sni_new(previous, ch->now);
+    struct tls_sni *after = tls_sni_new(ch->set, ch->now);
+
+    for (size_t i = 0; i < wanted_count; i++) {
+        keep_for(ch, before, after, wanted[i]);
+    }
+    tls_sni_free(before);
+    tls_sni_free(after);
+}
+
+static void note_taken(const struct choice *ch)
+{
+    for (size_t i = 0; i < ch->set->count; i++) {
+        const struct tls_cert *c = ch->set->certs[i];
+        if (!tls_cert_is_valid_at(c, ch->now)) {
+            note_cert(ch, TLS_NOTE_EXPIRED, c,
+                      ch->now < c->not_before ? "is not valid yet" : "has expired; renew it");
+        }
+        if (is_staging(c)) {
+            note_cert(ch, TLS_NOTE_STAGING, c,
+                      "comes from a test CA, browsers refuse it; issue it from the real one");
+        }
+    }
+}
+
+void tls_matcher_finish(struct tls_matcher *m, const struct tls_set *previous,
+                        const struct str *wanted, size_t wanted_count, int64_t now,
+                        struct tls_set *out_set)
+{
+    struct tls_cert **found = NULL;
+    size_t count = 0;
+    struct tls_set set = {NULL, 0};
+    struct choice ch = {m->gather, now, &set};
+
+    tls_gather_finish(m->gather, now, &found, &count);
+    qsort_r(found, count, sizeof(struct tls_cert *), compare_found, &now);
+    choose_found(&ch, found, count);
+    free(found);
+    if (previous != NULL) {
+        keep_previous(&ch, previous, wanted, wanted_count);
+    }
+    if (set.count > 0) {
+        qsort_r(set.certs, set.count, sizeof(struct tls_cert *), compare_found, &now);
+    }
+    note_taken(&ch);
+    *out_set = set;
+}

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: MIT */
+#include "tls/tls_server.h"
+
+#include <openssl/err.h>
+#include <openssl/sha.h>
+#include <openssl/ssl.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "tls/tls_ctx.h"
+
+struct tls_server {
+    unsigned refs;
+    struct tls_set set; /* owned references */
+    struct tls_sni *sni;
+    struct tls_ctx_env env;
+    char *default_name; /* owned */
+    SSL_CTX *base;      /* what a connection starts on */
+};
+
+/* The server_name extension's name into the pick; OK too when there is none. */
+static int read_name(SSL *ssl, struct tls_pick *pick)
+{
+    const unsigned char *ext = NULL;
+    size_t len = 0;
+
+    if (SSL_client_hello_get0_ext(ssl, TLSEXT_TYPE_server_name, &ext, &len) != 1) {
+        return OK;
+    }
+    return tls_hello_name(str_n((const char *)ext, len), pick->name, &pick->name_len);
+}
+
+static struct tls_identity *choose(const struct tls_server *t, const struct tls_pick *pick)
+{
+    struct tls_identity *id = NULL;
+
+    if (pick->name_len > 0) {
+        id = tls_sni_find(t->sni, str_n(pick->name, pick->name_len));
+    }
+    if (id == NULL && t->default_name[0] != '\0') {
+        id = tls_sni_find(t->sni, str_of(t->default_name));
+    }
+    return id;
+}
+
+/* Moves the connection to the identity's SSL_CTX and binds its sessions to the name. */
+static int move_to(SSL *ssl, struct tls_pick *pick)
+{
+    SSL_CTX *ctx = NULL;
+    unsigned char context[SHA256_DIGEST_LENGTH];
+
+    if (tls_ctx_of(pick->identity, &pick->server->env, &ctx) != OK ||
+        SSL_set_SSL_CTX(ssl, ctx) == NULL) {
+        return ERR_TLS;
+    }
+    SHA256((const unsigned char *)pick->name, pick->name_len, context);
+    return SSL_set_session_id_context(ssl, context, sizeof(context)) == 1 ? OK : ERR_TLS;
+}
+
+/*
+ * Here and not in the servername callback, because that one runs after OpenSSL has decided on
+ * resumption, in the SSL_CTX that the connection started on.
+ */
+static int on_client_hello(SSL *ssl, int *alert, void *arg)
+{
+    struct tls_server *t = arg;
+    struct tls_pick *pick = SSL_get_app_data(ssl);
+
+    if (read_name(ssl, pick) != OK) {
+        pick->err = ERR_SYNTAX;
+        *alert = SSL_AD_DECODE_ERROR;
+        return SSL_CLIENT_HELLO_ERROR;
+    }
+    pick->identity = choose(t, pick);
+    if (pick->identity == NULL) {
+        pick->err = ERR_NOT_FOUND;
+        /* RFC 6066 section 3; for a hello without a name RFC 8446 section 9.2. */
+        *alert = pick->name_len > 0 ? SSL_AD_UNRECOGNIZED_NAME : SSL_AD_MISSING_EXTENSION;
+        return SSL_CLIENT_HELLO_ERROR;
+    }
+    pick->err = move_to(ssl, pick);
+    if (pick->err != OK) {
+        *alert = SSL_AD_INTERNAL_ERROR;
+        return SSL_CLIENT_HELLO_ERROR;
+    }
+    return SSL_CLIENT_HELLO_SUCCESS;
+}
+
+int tls_server_new(const struct tls_set *set, const struct tls_settings *settings,
+                   struct tls_server **out_server)
+{
+    struct tls_server *t = NEW(struct tls_server);
+
+    t->refs = 1;
+    t->env = (struct tls_ctx_env){settings->min_version, settings->tickets, settings->alpn};
+    if (tls_ctx_new(&t->env, &t->base) != OK) {
+        ERR_clear_error();
+        free(t);
+        return ERR_TLS;
+    }
+    SSL_CTX_set_client_hello_cb(t->base, on_client_hello, t);
+    t->set.certs = mem_array(set->count + 1, sizeof(struct tls_cert *));
+    for (size_t i = 0; i < set->count; i++) {
+        t->set.certs[t->set.count++] = tls_cert_ref(set->certs[i]);
+    }
+    t->default_name = str_dup(settings->default_name);
+    t->sni = tls_sni_new(&t->set, clock_wall_ms() / 1000);
+    *out_server = t;
+    return OK;
+}
+
+struct tls_server *tls_server_ref(struct tls_server *t)
+{
+    t->refs++;
+    return t;
+}
+
+void tls_server_unref(struct tls_server *t)
+{
+    if (t == NULL) {
+        return;
+    }
+    REQUIRE(t->refs > 0);
+    if (--t->refs > 0) {
+        return;
+    }
+    tls_sni_free(t->sni);
+    tls_set_fini(&t->set);
+    SSL_CTX_free(t->base);
+    free(t->default_name);
+    free(t);
+}
+
+int tls_server_ssl(struct tls_server *t, struct tls_pick *pick, struct ssl_st **out_ssl)
+{
+    SSL *ssl = SSL_new(t->base);
+
+    if (ssl == NULL) {
+        return ERR_TLS;
+    }
+    *pick = (struct tls_pick){.server = t};
+    (void)SSL_set_app_data(ssl, pick);
+    SSL_set_accept_state(ssl);
+    *out_ssl = ssl;
+    return OK;
+}
+
+int tls_server_verify(struct tls_server *t, const struct tls_cert **out_bad)
+{
+    SSL_CTX *ctx = NULL;
+    int rc = OK;
+
+    /* One SSL_CTX for all: a certificate replaces the one before of its kind. */
+    if (tls_ctx_new(&t->env, &ctx) != OK) {
+        ERR_clear_error();
+        *out_bad = NULL;
+        return ERR_TLS;
+    }
+    for (size_t i = 0; i < t->set.count && rc == OK; i++) {
+        if (tls_cert_install(t->set.certs[i], ctx) != OK) {
+            *out_bad = t->set.certs[i];
+            rc = ERR_TLS;
+        }
+    }
+    ERR_clear_error();
+    SSL_CTX_free(ctx);
+    return rc;
+}
+
+bool tls_server_has(const struct tls_server *t, struct str name)
+{
+    return tls_sni_find(t->sni, name) != NULL;
+}

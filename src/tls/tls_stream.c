@@ -1,0 +1,360 @@
+/* SPDX-License-Identifier: MIT */
+#include "tls/tls_stream.h"
+
+#include <openssl/err.h>
+#include <stdlib.h>
+
+#include "base/fd.h"
+#include "base/mem.h"
+#include "tls/tls_err.h"
+#include "tls_stream_impl.h"
+
+/* Below this much waiting output a writer that was told to wait may go on. */
+#define OUT_LOW (STREAM_OUT_HIGH / 2)
+
+static void on_turn_end(void *arg)
+{
+    struct tls_worker *w = arg;
+
+    LIST_EACH (&w->dirty, it, tmp) {
+        (void)tls_out_send(CONTAINER_OF(it, struct tls_stream, dirty));
+    }
+}
+
+struct tls_worker *tls_worker_new(struct loop *loop)
+{
+    struct tls_worker *w = NEW(struct tls_worker);
+
+    w->loop = loop;
+    w->bio_method = tls_bio_method_new();
+    list_init(&w->dirty);
+    loop_hook_add(loop, &w->hook, on_turn_end, w);
+    return w;
+}
+
+void tls_worker_free(struct tls_worker *w)
+{
+    if (w == NULL) {
+        return;
+    }
+    REQUIRE(list_is_empty(&w->dirty));
+    loop_hook_remove(&w->hook);
+    for (size_t i = 0; i < w->spare_count; i++) {
+        buf_fini(&w->spares[i]);
+    }
+    tls_bio_method_free(w->bio_method);
+    mem_wipe(w->plain, sizeof(w->plain));
+    free(w);
+}
+
+void tls_stream_set_state(struct tls_stream *s, enum tls_state to)
+{
+    bool is_legal = false;
+
+    switch (s->state) {
+    case TLS_HANDSHAKE: is_legal = to != TLS_HANDSHAKE; break;
+    case TLS_OPEN: is_legal = to == TLS_FAILED || to == TLS_CLOSED; break;
+    case TLS_PLAIN:
+    case TLS_FAILED: is_legal = to == TLS_CLOSED || to == TLS_FAILED; break;
+    case TLS_CLOSED: break;
+    }
+    REQUIRE(is_legal);
+    s->state = to;
+}
+
+void tls_stream_interest(struct tls_stream *s)
+{
+    unsigned want = 0;
+
+    if ((s->base.want & STREAM_READABLE) != 0 && s->read_rc == OK &&
+        (s->state == TLS_HANDSHAKE || s->state == TLS_OPEN)) {
+        want |= WATCH_READ;
+    }
+    if (s->blocked || (s->base.want & STREAM_WRITABLE) != 0) {
+        want |= WATCH_WRITE;
+    }
+    watch_set(&s->base.watch, want);
+}
+
+void tls_stream_announce(struct tls_stream *s)
+{
+    if (s->more && (s->base.want & STREAM_READABLE) != 0) {
+        loop_defer(s->base.loop, &s->again);
+    }
+}
+
+int tls_stream_ssl_error(struct tls_stream *s, int ret)
+{
+    switch (SSL_get_error(s->ssl, ret)) {
+    case SSL_ERROR_WANT_READ:
+    case SSL_ERROR_WANT_WRITE: return ERR_AGAIN;
+    case SSL_ERROR_ZERO_RETURN: return ERR_EOF;
+    case SSL_ERROR_SYSCALL:
+        s->error = tls_err_take();
+        tls_stream_set_state(s, TLS_FAILED);
+        return ERR_RESET;
+    default:
+        s->error = tls_err_take();
+        tls_stream_set_state(s, TLS_FAILED);
+        return ERR_TLS;
+    }
+}
+
+/* What is left inside, told at the end of the turn. The owner may close the stream. */
+static void on_again(void *arg)
+{
+    struct tls_stream *s = arg;
+
+    if (s->state != TLS_CLOSED && s->more && (s->base.want & STREAM_READABLE) != 0) {
+        s->base.fn(s->base.arg, STREAM_READABLE);
+    }
+}
+
+static void on_watch(void *arg, unsigned ready)
+{
+    struct tls_stream *s = arg;
+    unsigned tell = 0;
+
+    if ((ready & WATCH_WRITE) != 0) {
+        if (s->blocked) {
+            (void)tls_out_send(s);
+        }
+        if (s->write_rc != OK || buf_len(&s->out) < OUT_LOW) {
+            tell |= s->base.want & STREAM_WRITABLE;
+        }
+    }
+    if ((ready & WATCH_READ) != 0) {
+        tell |= s->base.want & STREAM_READABLE;
+    }
+    /* The owner may close the stream: nothing follows. */
+    if (tell != 0) {
+        s->base.fn(s->base.arg, tell);
+    }
+}
+
+static void tls_want(struct stream *st, unsigned want)
+{
+    struct tls_stream *s = tls_stream_of(st);
+
+    st->want = want;
+    tls_stream_interest(s);
+    tls_stream_announce(s);
+}
+
+static void tls_close(struct stream *st)
+{
+    struct tls_stream *s = tls_stream_of(st);
+
+    /* What was written in this turn, or an alert, goes out if the kernel takes it. */
+    if (buf_len(&s->out) > 0 && !s->blocked) {
+        (void)tls_out_send(s);
+    }
+    tls_stream_set_state(s, TLS_CLOSED);
+    watch_fini(&st->watch);
+    list_remove(&s->dirty);
+    loop_task_cancel(&s->again);
+    fd_close(&st->fd);
+    st->fn = NULL;
+    st->want = 0;
+    SSL_free(s->ssl);
+    s->ssl = NULL;
+    tls_server_unref(s->server);
+    s->server = NULL;
+    s->pick.identity = NULL;
+    buf_fini(&s->in);
+    buf_clear(&s->out);
+    tls_out_release(s);
+    loop_free_later(st->loop, s);
+}
+
+static const struct stream_ops tls_ops = {
+    .name = "tls",
+    .read = tls_stream_read,
+    .write = tls_stream_write,
+    .flush = tls_stream_flush,
+    .unsent = tls_stream_unsent,
+    .shutdown = tls_stream_shutdown,
+    .want = tls_want,
+    .close = tls_close,
+};
+
+static const struct tls_stream *open_tls(const struct stream *st)
+{
+    REQUIRE(st->ops == &tls_ops);
+    return (const struct tls_stream *)(const void *)st;
+}
+
+/* The SSL, or a stream whose handshake fails at once: the caller has one way less to fail. */
+static void start(struct tls_stream *s)
+{
+    if (tls_server_ssl(s->server, &s->pick, &s->ssl) != OK) {
+        s->error = tls_err_take();
+        s->failed_rc = ERR_TLS;
+        s->read_rc = ERR_TLS;
+        tls_stream_set_state(s, TLS_FAILED);
+        return;
+    }
+    struct bio_st *bio = tls_bio_new(s->worker->bio_method, &s->bio);
+    SSL_set_bio(s->ssl, bio, bio);
+}
+
+struct stream *tls_stream_accept(struct tls_worker *w, struct tls_server *server, int fd,
+                                 struct str early, stream_fn fn, void *arg)
+{
+    struct tls_stream *s = NEW(struct tls_stream);
+    size_t in_limit = early.len > TLS_SCRATCH ? early.len : TLS_SCRATCH;
+
+    s->base = (struct stream){.ops = &tls_ops, .loop = w->loop, .fd = fd, .fn = fn, .arg = arg};
+    s->worker = w;
+    s->server = tls_server_ref(server);
+    s->bio.out = &s->out;
+    list_init(&s->dirty);
+    loop_task_init(&s->again, on_again, s);
+    buf_init(&s->in, in_limit);
+    buf_init(&s->out, TLS_OUT_LIMIT);
+    watch_init(&s->base.watch, w->loop, fd, on_watch, s);
+    REQUIRE(buf_append_str(&s->in, early) == OK);
+    s->base.bytes_in = early.len;
+    start(s);
+    return &s->base;
+}
+
+/* The handshake is over and failed: `rc` from now on. */
+static int fail(struct tls_stream *s, int rc, enum tls_state to)
+{
+    if (s->state != to) {
+        tls_stream_set_state(s, to);
+    }
+    s->failed_rc = rc;
+    s->read_rc = rc;
+    return rc;
+}
+
+/* A request line begins with a method in capitals, a TLS record with its type, 20 to 24. */
+static bool is_http(const struct tls_stream *s)
+{
+    return s->bio.in[0] >= 'A' && s->bio.in[0] <= 'Z';
+}
+
+/* OpenSSL's turn on what the window holds. */
+static int step(struct tls_stream *s)
+{
+    int ret = SSL_do_handshake(s->ssl);
+
+    if (ret == 1) {
+        tls_stream_set_state(s, TLS_OPEN);
+        return OK;
+    }
+    int rc = tls_stream_ssl_error(s, ret);
+    if (rc == ERR_AGAIN) {
+        /* It reads all that there is before it waits, or the client sends without end and reads
+         * nothing of what it makes us answer. */
+        return s->bio.in_len == 0 ? ERR_AGAIN : fail(s, ERR_TLS, TLS_FAILED);
+    }
+    return fail(s, s->pick.err == ERR_NOT_FOUND ? ERR_NOT_FOUND : ERR_TLS, TLS_FAILED);
+}
+
+static int drive(struct tls_stream *s)
+{
+    bool drained = false;
+    int rc = OK;
+
+    for (int fills = 0; fills <= TLS_FILLS_MAX; fills++) {
+        if (s->bio.in_len > 0) {
+            if (!s->spoke && is_http(s)) {
+                return fail(s, ERR_PROTOCOL, TLS_PLAIN);
+            }
+            s->spoke = true;
+            rc = step(s);
+            if (rc != ERR_AGAIN) {
+                return rc;
+            }
+        }
+        if (drained) {
+            return ERR_AGAIN;
+        }
+        rc = tls_window_fill(s, TLS_RECORD_MAX, &drained);
+        if (rc != OK) {
+            break;
+        }
+    }
+    if (rc == OK || rc == ERR_AGAIN) {
+        return ERR_AGAIN;
+    }
+    return fail(s, rc == ERR_EOF && s->spoke ? ERR_RESET : rc, TLS_FAILED);
+}
+
+int tls_stream_handshake(struct stream *st)
+{
+    struct tls_stream *s = tls_stream_of(st);
+
+    REQUIRE(st->ops == &tls_ops);
+    if (s->state != TLS_HANDSHAKE) {
+        return s->failed_rc;
+    }
+    tls_window_open(s);
+    int rc = drive(s);
+    tls_window_close(s);
+    tls_out_mark(s);
+    if (rc == OK) {
+        s->more = buf_len(&s->in) > 0;
+        tls_stream_announce(s);
+    }
+    if (s->state != TLS_HANDSHAKE) {
+        tls_stream_interest(s);
+    }
+    return rc;
+}
+
+static const char *group_of(SSL *ssl)
+{
+    const char *name = SSL_group_to_name(ssl, (int)SSL_get_negotiated_group(ssl));
+
+    return name == NULL ? "" : name;
+}
+
+void tls_stream_info(const struct stream *st, struct tls_info *out_info)
+{
+    const struct tls_stream *s = open_tls(st);
+    const unsigned char *alpn = NULL;
+    unsigned alpn_len = 0;
+
+    *out_info = (struct tls_info){
+        .sni = str_n(s->pick.name, s->pick.name_len),
+        .alpn = STR(""),
+        .version = "",
+        .cipher = "",
+        .group = "",
+    };
+    if (s->ssl == NULL || SSL_is_init_finished(s->ssl) == 0) {
+        return;
+    }
+    SSL_get0_alpn_selected(s->ssl, &alpn, &alpn_len);
+    if (alpn_len > 0) {
+        out_info->alpn = str_n((const char *)alpn, alpn_len);
+    }
+    out_info->version = SSL_get_version(s->ssl);
+    out_info->cipher = SSL_get_cipher_name(s->ssl);
+    out_info->group = group_of(s->ssl);
+    out_info->resumed = SSL_session_reused(s->ssl) == 1;
+    /* An unknown group leaves an error behind. */
+    ERR_clear_error();
+}
+
+bool tls_stream_covers(const struct stream *st, struct str host)
+{
+    const struct tls_stream *s = open_tls(st);
+    const struct tls_identity *id = s->pick.identity;
+
+    for (int k = 0; id != NULL && k < TLS_KEY_KINDS; k++) {
+        if (id->certs[k] != NULL && tls_cert_covers(id->certs[k], host)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+const char *tls_stream_error(const struct stream *st)
+{
+    return tls_err_text(open_tls(st)->error);
+}
