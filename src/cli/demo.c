@@ -157,6 +157,7 @@ static void begin_ws(struct visitor *v, struct channel *ch, struct message *m)
     message_init(&head, m->arena);
     head.version = HTTP_1_1;
     head.status = 101;
+    head.reason = message_reason(101);
     message_add(&head, STR("Sec-WebSocket-Accept"), arena_dup(m->arena, str_of(accept)));
     v->ch = ch;
     v->is_ws = true;
@@ -186,7 +187,7 @@ static void on_request(void *arg, struct channel *ch, struct message *m, struct 
     struct visitor *v = arg;
     struct reply reply;
     if (bad != WHY_OK) {
-        reply_error(m->arena, bad, m, STR("demo"), 0, &reply);
+        reply_error(m->arena, bad, m, STR("demo"), &reply);
         answer(ch, m, &reply);
     } else if (str_eq(m->target, STR("/ws"))) {
         begin_ws(v, ch, m);
