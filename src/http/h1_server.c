@@ -97,7 +97,8 @@ void h1_server_end(struct h1_server *s, enum why why)
     if (s->state == H1_SERVER_CLOSED) {
         return;
     }
-    bool in_exchange = s->state == H1_SERVER_EXCHANGE && s->channel.events != NULL;
+    bool complete = s->in == H1_HALF_DONE && s->out == H1_HALF_DONE;
+    bool in_exchange = s->state == H1_SERVER_EXCHANGE && s->channel.events != NULL && !complete;
     dispose(s);
     if (in_exchange) {
         const struct channel_events *events = s->channel.events;
