@@ -11,11 +11,11 @@
 #include <stdbool.h>
 
 enum field_flag {
-    FIELD_HOP = 1,        /* concerns one connection: never forwarded */
-    FIELD_FRAMING = 2,    /* decides where a message ends: written by us only */
-    FIELD_CLIENT = 4,     /* says who the client is: only a trusted peer may */
-    FIELD_PROTECTED = 8,  /* Connection may not name it (Host, X-Forwarded-For ...) */
-    FIELD_SINGLE = 16,    /* may stand once only */
+    FIELD_HOP = 1,       /* concerns one connection: never forwarded */
+    FIELD_FRAMING = 2,   /* decides where a message ends: written by us only */
+    FIELD_CLIENT = 4,    /* says who the client is: only a trusted peer may */
+    FIELD_PROTECTED = 8, /* Connection may not name it (Host, X-Forwarded-For ...) */
+    FIELD_SINGLE = 16,   /* may stand once only */
 };
 
 /* X(NAME, "lower-case-name", flags) */
@@ -42,12 +42,12 @@ enum field_flag {
     X(REFERER, "referer", 0)                                                                       \
     X(RETRY_AFTER, "retry-after", 0)                                                               \
     X(X_REQUEST_ID, "x-request-id", 0)                                                             \
-    X(X_FORWARDED_FOR, "x-forwarded-for", FIELD_CLIENT | FIELD_PROTECTED)                       \
-    X(X_FORWARDED_PROTO, "x-forwarded-proto", FIELD_CLIENT | FIELD_PROTECTED)                   \
-    X(X_FORWARDED_HOST, "x-forwarded-host", FIELD_CLIENT | FIELD_PROTECTED)                     \
-    X(X_FORWARDED_PORT, "x-forwarded-port", FIELD_CLIENT | FIELD_PROTECTED)                     \
-    X(X_FORWARDED_SERVER, "x-forwarded-server", FIELD_CLIENT | FIELD_PROTECTED)                 \
-    X(X_REAL_IP, "x-real-ip", FIELD_CLIENT | FIELD_PROTECTED)                                   \
+    X(X_FORWARDED_FOR, "x-forwarded-for", FIELD_CLIENT | FIELD_PROTECTED)                          \
+    X(X_FORWARDED_PROTO, "x-forwarded-proto", FIELD_CLIENT | FIELD_PROTECTED)                      \
+    X(X_FORWARDED_HOST, "x-forwarded-host", FIELD_CLIENT | FIELD_PROTECTED)                        \
+    X(X_FORWARDED_PORT, "x-forwarded-port", FIELD_CLIENT | FIELD_PROTECTED)                        \
+    X(X_FORWARDED_SERVER, "x-forwarded-server", FIELD_CLIENT | FIELD_PROTECTED)                    \
+    X(X_REAL_IP, "x-real-ip", FIELD_CLIENT | FIELD_PROTECTED)                                      \
     X(FORWARDED, "forwarded", FIELD_CLIENT | FIELD_PROTECTED)
 
 enum field_id {

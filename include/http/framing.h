@@ -4,8 +4,8 @@
  * (RFC 9112 section 6; request smuggling).
  *
  * Refused: Content-Length beside Transfer-Encoding; several or listed Content-Length values, even
- * equal ones; a value with anything but digits; Transfer-Encoding in HTTP/1.0; any coding but one final
- * "chunked"; Transfer-Encoding in a 1xx or 204 response.
+ * equal ones; a value with anything but digits; Transfer-Encoding in HTTP/1.0; any coding but one
+ * final "chunked"; Transfer-Encoding in a 1xx or 204 response.
  */
 #ifndef HIVEDOOR_HTTP_FRAMING_H
 #define HIVEDOOR_HTTP_FRAMING_H
@@ -17,8 +17,8 @@
 
 /* *out_why: WHY_BAD_FRAMING, WHY_TRANSFER_CODING. */
 int framing_request(const struct message *m, struct body *out_body, enum why *out_why) MUST_USE;
-/* `request_method` and whether an upgrade was asked for decide too: no body for HEAD, 1xx, 204, 304;
- * BODY_TUNNEL for 101 when asked for, else WHY_UPSTREAM_BAD_UPGRADE. Otherwise
+/* `request_method` and whether an upgrade was asked for decide too: no body for HEAD, 1xx, 204,
+ * 304; BODY_TUNNEL for 101 when asked for, else WHY_UPSTREAM_BAD_UPGRADE. Otherwise
  * WHY_UPSTREAM_BAD_FRAMING. */
 int framing_response(const struct message *m, enum http_method request_method, bool upgrade_asked,
                      struct body *out_body, enum why *out_why) MUST_USE;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Decoder of the chunked coding (RFC 9112 section 7.1), strict: hexadecimal digits only, at most 16;
- * CRLF only; extensions are dropped and bounded; trailers are checked, bounded and dropped.
+ * Decoder of the chunked coding (RFC 9112 section 7.1), strict: hexadecimal digits only, at most
+ * 16; CRLF only; extensions are dropped and bounded; trailers are checked, bounded and dropped.
  */
 #ifndef HIVEDOOR_HTTP_H1_CHUNK_H
 #define HIVEDOOR_HTTP_H1_CHUNK_H
@@ -18,9 +18,9 @@
 struct h1_chunk {
     uint8_t state;
     uint8_t digits;
-    uint32_t line_bytes;    /* extension or trailer bytes so far */
-    uint32_t overhead;      /* framing bytes beyond what the data earned: floods of tiny chunks */
-    uint64_t left;          /* data bytes left of the current chunk */
+    uint32_t line_bytes; /* extension or trailer bytes so far */
+    uint32_t overhead;   /* framing bytes beyond what the data earned: floods of tiny chunks */
+    uint64_t left;       /* data bytes left of the current chunk */
 };
 
 void h1_chunk_init(struct h1_chunk *c);
@@ -31,7 +31,7 @@ void h1_chunk_init(struct h1_chunk *c);
  *   ERR_EOF     the body is complete; what follows *out_used belongs to the next message
  *   ERR_SYNTAX, ERR_LIMIT
  */
-int h1_chunk_decode(struct h1_chunk *c, struct str in, size_t *out_used, struct str *out_data)
-    MUST_USE;
+int h1_chunk_decode(struct h1_chunk *c, struct str in, size_t *out_used,
+                    struct str *out_data) MUST_USE;
 
 #endif

@@ -11,20 +11,20 @@
 
 /*
  * The request head: "METHOD TARGET HTTP/1.1", the fields, then the framing field that `body` asks
- * for, and an empty line. FIELD_FRAMING, Connection and Upgrade fields among the message's are skipped:
- * they are written here and nowhere else. `upgrade`, if not empty, adds "Connection: upgrade" and
- * "Upgrade: ...". ERR_LIMIT when `out` is full, ERR_SYNTAX when a part is not of the grammar; then
- * nothing is written.
+ * for, and an empty line. FIELD_FRAMING, Connection and Upgrade fields among the message's are
+ * skipped: they are written here and nowhere else. `upgrade`, if not empty, adds "Connection:
+ * upgrade" and "Upgrade: ...". ERR_LIMIT when `out` is full, ERR_SYNTAX when a part is not of the
+ * grammar; then nothing is written.
  */
 int h1_write_request(struct buf *out, const struct message *m, struct body body,
                      struct str upgrade) MUST_USE;
 
 struct h1_response_opts {
-    struct body body;     /* as it is sent to this client */
-    bool close;           /* "Connection: close" */
-    bool keep_alive;      /* "Connection: keep-alive", for HTTP/1.0 clients that asked for it */
-    bool is_head;         /* answer to HEAD: the message's own Content-Length stands, no body comes */
-    struct str upgrade;   /* with 101 */
+    struct body body;   /* as it is sent to this client */
+    bool close;         /* "Connection: close" */
+    bool keep_alive;    /* "Connection: keep-alive", for HTTP/1.0 clients that asked for it */
+    bool is_head;       /* answer to HEAD: the message's own Content-Length stands, no body comes */
+    struct str upgrade; /* with 101 */
 };
 /* The response head "HTTP/1.1 STATUS REASON". 1xx, 204 and 304 never get framing fields (a 304's or
  * HEAD answer's own Content-Length is kept, RFC 9110 section 8.6). */

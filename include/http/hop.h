@@ -16,9 +16,10 @@ struct hop {
     bool te_trailers;   /* TE: trailers was there (it is added again by whoever supports it) */
 };
 
-/* Removes them and says what they were. Framing fields are removed too: the writers add them; only a
- * response's Content-Length stays, for the answer to HEAD and for 304 (writers skip it elsewhere). An
- * Upgrade counts only with "Connection: upgrade", in HTTP/1.1, and never for "h2c". */
+/* Removes them and says what they were. Framing fields are removed too: the writers add them; only
+ * a response's Content-Length stays, for the answer to HEAD and for 304 (writers skip it
+ * elsewhere). An Upgrade counts only with "Connection: upgrade", in HTTP/1.1, and never for "h2c".
+ */
 void hop_strip(struct message *m, struct hop *out_hop);
 
 #endif

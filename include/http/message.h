@@ -33,7 +33,7 @@ enum http_method {
 
 struct field {
     enum field_id id;
-    struct str name; /* as received */
+    struct str name;  /* as received */
     struct str value; /* without white space around it */
 };
 

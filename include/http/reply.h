@@ -19,11 +19,12 @@ struct reply {
 /* A fresh request id: 32 hex digits of random. */
 void reply_new_id(char dst[static REPLY_ID_MAX]);
 
-/* The page for a reason; `request` decides the form by its Accept and may be NULL. 503 gets
- * Retry-After: `retry_after_s` if > 0; 405 gets Allow. Every reply carries X-Request-Id and
- * Cache-Control: no-store. */
+/* The page for a reason; `request` decides the form by its Accept and may be NULL. 405 gets Allow.
+ * Every reply carries X-Request-Id and Cache-Control: no-store. */
 void reply_error(struct arena *arena, enum why why, const struct message *request, struct str id,
-                 unsigned retry_after_s, struct reply *out_reply);
+                 struct reply *out_reply);
+/* Adds Retry-After to a 503; nothing to any other reply, and nothing for 0 seconds. */
+void reply_retry_after(struct reply *reply, unsigned seconds);
 /* A redirect (301, 302, 307, 308) to `location` (already valid as a field value). */
 void reply_redirect(struct arena *arena, uint16_t status, struct str location, struct str id,
                     struct reply *out_reply);

@@ -35,12 +35,13 @@ struct target {
 int target_parse(const struct message *m, struct arena *arena, struct target *out_target,
                  enum why *out_why) MUST_USE;
 /*
- * Normalises a path for matching: percent-decoding (an encoded slash counts as a slash), dot segments
- * removed, repeated slashes made one. ERR_SYNTAX for bad encoding, NUL, or a path that climbs above "/".
+ * Normalises a path for matching: percent-decoding (an encoded slash counts as a slash), dot
+ * segments removed, repeated slashes made one. ERR_SYNTAX for bad encoding, NUL, or a path that
+ * climbs above "/".
  */
 int target_normalise(struct str path, struct arena *arena, struct str *out_path) MUST_USE;
-/* host[:port] of RFC 3986, lower-cased into the arena; ERR_SYNTAX. IPv6 in brackets, made canonical;
- * names of letters, digits, "-", "_" and "." only, without empty labels. */
+/* host[:port] of RFC 3986, lower-cased into the arena; ERR_SYNTAX. IPv6 in brackets, made
+ * canonical; names of letters, digits, "-", "_" and "." only, without empty labels. */
 int target_host(struct str authority, struct arena *arena, struct str *out_host,
                 uint16_t *out_port) MUST_USE;
 

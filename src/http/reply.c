@@ -278,7 +278,7 @@ static struct str allowed_methods(const struct message *request)
 }
 
 void reply_error(struct arena *arena, enum why why, const struct message *request, struct str id,
-                 unsigned retry_after_s, struct reply *out_reply)
+                 struct reply *out_reply)
 {
     int status = why_status(why);
     struct page page = {.status = (uint16_t)(status != 0 ? status : 500), .id = id};
@@ -295,13 +295,18 @@ void reply_error(struct arena *arena, enum why why, const struct message *reques
         message_add(m, STR("Content-Security-Policy"),
                     STR("default-src 'none'; style-src 'unsafe-inline'"));
     }
-    if (page.status == 503 && retry_after_s > 0) {
-        message_add(m, STR("Retry-After"), arena_printf(arena, "%u", retry_after_s));
-    }
     if (page.status == 405) {
         message_add(m, STR("Allow"), allowed_methods(request));
     }
     add_id(m, id);
+}
+
+void reply_retry_after(struct reply *reply, unsigned seconds)
+{
+    struct message *m = &reply->head;
+    if (m->status == 503 && seconds > 0) {
+        message_add(m, STR("Retry-After"), arena_printf(m->arena, "%u", seconds));
+    }
 }
 
 void reply_redirect(struct arena *arena, uint16_t status, struct str location, struct str id,

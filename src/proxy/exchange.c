@@ -216,6 +216,7 @@ void exchange_fail(struct exchange *ex, enum why why)
     }
     struct reply reply;
     unsigned retry_after = why_status(why) == 503 ? RETRY_AFTER_S : 0;
-    reply_error(ex->arena, why, ex->request, str_of(ex->id), retry_after, &reply);
+    reply_error(ex->arena, why, ex->request, str_of(ex->id), &reply);
+    reply_retry_after(&reply, retry_after);
     exchange_reply(ex, &reply, why);
 }

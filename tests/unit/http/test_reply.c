@@ -51,7 +51,7 @@ static void test_reply_form_follows_accept(void **state)
         arena_init(&arena, 4096);
         make_message(&m, &arena, arena_printf(&arena, "GET / HTTP/1.1\r\n%s", cases[i].accept).ptr,
                      false);
-        reply_error(&arena, WHY_NO_SITE, &m, STR("id"), 0, &r);
+        reply_error(&arena, WHY_NO_SITE, &m, STR("id"), &r);
         assert_str(value_of(&r.head, "content-type"), str_of(cases[i].type), cases[i].accept);
         arena_fini(&arena);
     }
@@ -64,7 +64,8 @@ static void test_reply_error_says_what_it_must(void **state)
     struct message m;
     struct reply r;
     arena_init(&arena, 4096);
-    reply_error(&arena, WHY_NO_ENDPOINT, NULL, STR("abc123"), 7, &r);
+    reply_error(&arena, WHY_NO_ENDPOINT, NULL, STR("abc123"), &r);
+    reply_retry_after(&r, 7);
     assert_int_equal(r.head.status, 503);
     assert_str(value_of(&r.head, "retry-after"), STR("7"), "retry");
     assert_str(value_of(&r.head, "cache-control"), STR("no-store"), "cache");
@@ -75,14 +76,15 @@ static void test_reply_error_says_what_it_must(void **state)
     assert_true(has(r.body, "no_endpoint"));
     assert_false(has(r.body, why_text(WHY_NO_ENDPOINT)));
 
-    reply_error(&arena, WHY_CONNECT_REFUSED, NULL, STR("i"), 7, &r);
+    reply_error(&arena, WHY_CONNECT_REFUSED, NULL, STR("i"), &r);
+    reply_retry_after(&r, 7);
     assert_int_equal(value_of(&r.head, "retry-after").len, 0);
-    reply_error(&arena, WHY_METHOD_REFUSED, NULL, STR("i"), 0, &r);
+    reply_error(&arena, WHY_METHOD_REFUSED, NULL, STR("i"), &r);
     assert_str(value_of(&r.head, "allow"), STR("GET, HEAD"), "allow");
     make_message(&m, &arena, "CONNECT a:1 HTTP/1.1\r\n", false);
-    reply_error(&arena, WHY_METHOD_REFUSED, &m, STR("i"), 0, &r);
+    reply_error(&arena, WHY_METHOD_REFUSED, &m, STR("i"), &r);
     assert_true(has(value_of(&r.head, "allow"), "POST"));
-    reply_error(&arena, WHY_INTERNAL, NULL, STR("bad\r\nid"), 0, &r);
+    reply_error(&arena, WHY_INTERNAL, NULL, STR("bad\r\nid"), &r);
     assert_int_equal(value_of(&r.head, "x-request-id").len, 0);
     arena_fini(&arena);
 }
@@ -95,12 +97,12 @@ static void test_reply_error_escapes(void **state)
     struct reply r;
     arena_init(&arena, 4096);
     make_message(&m, &arena, "GET / HTTP/1.1\r\nAccept: text/html\r\n", false);
-    reply_error(&arena, WHY_NO_SITE, &m, STR("<b>&\"'"), 0, &r);
+    reply_error(&arena, WHY_NO_SITE, &m, STR("<b>&\"'"), &r);
     assert_true(has(r.body, "&lt;b&gt;&amp;&quot;&#39;"));
     assert_false(has(r.body, "<b>"));
     assert_true(value_of(&r.head, "content-security-policy").len > 0);
     make_message(&m, &arena, "GET / HTTP/1.1\r\nAccept: application/json\r\n", false);
-    reply_error(&arena, WHY_NO_SITE, &m, STR("a\"b\\c\xe4"), 0, &r);
+    reply_error(&arena, WHY_NO_SITE, &m, STR("a\"b\\c\xe4"), &r);
     assert_true(has(r.body, "a\\u0022b\\u005cc\\u00e4"));
     arena_fini(&arena);
 }
@@ -121,7 +123,7 @@ static void test_reply_error_can_be_written(void **state)
             &m, &arena,
             arena_printf(&arena, "GET / HTTP/1.1\r\nAccept: %s\r\n", accepts[why / WHY_COUNT]).ptr,
             false);
-        reply_error(&arena, (enum why)(why % WHY_COUNT), &m, STR("id"), 1, &r);
+        reply_error(&arena, (enum why)(why % WHY_COUNT), &m, STR("id"), &r);
         const struct h1_response_opts opts = {.body = {BODY_LENGTH, r.body.len}};
         assert_true(r.body.len > 0 && r.body.len < 4096);
         assert_int_equal(h1_write_response(&out, &r.head, &opts), OK);
