@@ -78,7 +78,7 @@ static void set_target(struct exchange *ex)
 {
     struct str path = ex->target.path;
     if (ex->route->strip &&
-        path_strip(ex->target.path, ex->route->prefix, ex->arena, &path) != OK) {
+        path_strip(ex->target.path, ex->route->prefix, &path) != OK) {
         path = str_from(ex->target.match, ex->route->prefix.len);
         path = path.len == 0 ? STR("/") : path;
     }
