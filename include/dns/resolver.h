@@ -23,7 +23,7 @@ enum resolver_outcome {
     RESOLVER_ANSWER, /* NOERROR with addresses */
     RESOLVER_EMPTY,  /* NOERROR without any that can be used */
     RESOLVER_NXDOMAIN,
-    RESOLVER_SERVFAIL, /* SERVFAIL, REFUSED, NOTIMP, malformed, truncated over TCP too */
+    RESOLVER_SERVFAIL, /* SERVFAIL, REFUSED, NOTIMP, malformed, truncated twice, port closed */
     RESOLVER_SILENT,   /* nobody answered in time */
 };
 

@@ -193,8 +193,8 @@ static enum resolver_outcome outcome_of_status(int status)
     switch (status) {
     case ARES_ENODATA: return RESOLVER_EMPTY;
     case ARES_ENOTFOUND: return RESOLVER_NXDOMAIN;
-    case ARES_ETIMEOUT:
-    case ARES_ECONNREFUSED: return RESOLVER_SILENT;
+    case ARES_ETIMEOUT: return RESOLVER_SILENT;
+    /* ARES_ECONNREFUSED among them: c-ares 1.18 says so too when every server said SERVFAIL. */
     default: return RESOLVER_SERVFAIL;
     }
 }
