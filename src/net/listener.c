@@ -48,7 +48,7 @@ static int set_options(int fd, const struct addr *at, bool reuseport)
     if (set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1) < 0) {
         return -1;
     }
-    if (reuseport && set_option(fd, SOL_SOCKET, SO_REUSEPORT, 1) < 0) {
+    if (reuseport && is_ip(at) && set_option(fd, SOL_SOCKET, SO_REUSEPORT, 1) < 0) {
         return -1;
     }
     if (at->sa.sa_family == AF_INET6 && set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, 0) < 0) {

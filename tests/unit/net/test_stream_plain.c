@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: MIT */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "net/stream_plain.h"
+
+struct probe {
+    struct loop *loop;
+    struct stream *stream;
+    int peer;
+    unsigned ready;
+    bool closes;
+};
+
+static void on_stream(void *arg, unsigned ready)
+{
+    struct probe *p = arg;
+
+    p->ready |= ready;
+    if (p->closes) {
+        stream_close(p->stream);
+        p->stream = NULL;
+    }
+}
+
+static void open_pair(struct probe *p)
+{
+    int fds[2];
+
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds), 0);
+    *p = (struct probe){.loop = loop_new(), .peer = fds[1]};
+    p->stream = stream_plain_new(p->loop, fds[0], on_stream, p);
+}
+
+static void close_pair(struct probe *p)
+{
+    stream_close(p->stream);
+    stream_close(NULL);
+    fd_close(&p->peer);
+    loop_free(p->loop);
+}
+
+static int write_text(struct stream *s, const char *a, const char *b, size_t *out_n)
+{
+    const struct iovec iov[2] = {
+        {.iov_base = (void *)(uintptr_t)a, .iov_len = strlen(a)},
+        {.iov_base = (void *)(uintptr_t)b, .iov_len = strlen(b)},
+    };
+    return stream_write(s, iov, 2, out_n);
+}
+
+static void test_stream_reads(void **state)
+{
+    struct probe p;
+    char data[16];
+    size_t n = 0;
+
+    (void)state;
+    open_pair(&p);
+    assert_int_equal(stream_read(p.stream, data, sizeof(data), &n), ERR_AGAIN);
+    assert_int_equal(write(p.peer, "hello", 5), 5);
+    loop_turn(p.loop, false);
+    assert_int_equal(p.ready, 0); /* nothing is wanted yet */
+    stream_want(p.stream, STREAM_READABLE);
+    loop_turn(p.loop, true);
+    assert_int_equal(p.ready, STREAM_READABLE);
+    assert_int_equal(stream_read(p.stream, data, 3, &n), OK);
+    assert_int_equal(n, 3);
+    assert_int_equal(stream_read(p.stream, data, sizeof(data), &n), OK);
+    assert_int_equal(n, 2);
+    assert_int_equal(p.stream->bytes_in, 5);
+    assert_int_equal(shutdown(p.peer, SHUT_WR), 0);
+    assert_int_equal(stream_read(p.stream, data, sizeof(data), &n), ERR_EOF);
+    close_pair(&p);
+}
+
+static void test_stream_writes_until_full(void **state)
+{
+    struct probe p;
+    char data[65536];
+    size_t n = 0;
+    size_t sent = 0;
+    int rc;
+
+    (void)state;
+    open_pair(&p);
+    assert_int_equal(write_text(p.stream, "ab", "cd", &n), OK);
+    assert_int_equal(n, 4);
+    assert_int_equal(stream_unsent(p.stream), 0);
+    assert_int_equal(stream_flush(p.stream), OK);
+    memset(data, 'x', sizeof(data));
+    const struct iovec iov = {.iov_base = data, .iov_len = sizeof(data)};
+    while ((rc = stream_write(p.stream, &iov, 1, &n)) == OK) {
+        assert_true(n > 0);
+        sent += n;
+    }
+    assert_int_equal(rc, ERR_AGAIN);
+    assert_int_equal(p.stream->bytes_out, sent + 4);
+    stream_want(p.stream, STREAM_WRITABLE);
+    loop_turn(p.loop, false);
+    assert_int_equal(p.ready, 0);
+    while (read(p.peer, data, sizeof(data)) > 0) {
+    }
+    loop_turn(p.loop, true);
+    assert_int_equal(p.ready, STREAM_WRITABLE);
+    close_pair(&p);
+}
+
+static void test_stream_shutdown_and_reset(void **state)
+{
+    struct probe p;
+    char data[4];
+    size_t n = 0;
+
+    (void)state;
+    open_pair(&p);
+    assert_int_equal(stream_shutdown(p.stream), OK);
+    assert_int_equal(read(p.peer, data, sizeof(data)), 0);
+    assert_int_equal(write_text(p.stream, "late", "", &n), ERR_RESET); /* and no SIGPIPE */
+    fd_close(&p.peer);
+    assert_int_equal(write_text(p.stream, "gone", "", &n), ERR_RESET);
+    close_pair(&p);
+}
+
+static void test_stream_closes_inside_its_callback(void **state)
+{
+    struct probe p;
+
+    (void)state;
+    open_pair(&p);
+    p.closes = true;
+    stream_want(p.stream, STREAM_READABLE | STREAM_WRITABLE);
+    assert_int_equal(write(p.peer, "x", 1), 1);
+    loop_turn(p.loop, true);
+    assert_null(p.stream);
+    loop_turn(p.loop, false);
+    close_pair(&p);
+}
+
+static void on_new_owner(void *arg, unsigned ready)
+{
+    unsigned *seen = arg;
+    *seen |= ready;
+}
+
+static void test_stream_changes_hands(void **state)
+{
+    struct probe p;
+    unsigned seen = 0;
+
+    (void)state;
+    open_pair(&p);
+    stream_set_owner(p.stream, on_new_owner, &seen);
+    stream_want(p.stream, STREAM_WRITABLE);
+    loop_turn(p.loop, true);
+    assert_int_equal(seen, STREAM_WRITABLE);
+    assert_int_equal(p.ready, 0);
+    int fd = stream_plain_detach(p.stream);
+    p.stream = NULL;
+    assert_int_equal(write(fd, "x", 1), 1); /* still open, and ours */
+    loop_turn(p.loop, false);
+    fd_close(&fd);
+    close_pair(&p);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_stream_reads),
+        cmocka_unit_test(test_stream_writes_until_full),
+        cmocka_unit_test(test_stream_shutdown_and_reset),
+        cmocka_unit_test(test_stream_closes_inside_its_callback),
+        cmocka_unit_test(test_stream_changes_hands),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
