@@ -37,6 +37,7 @@ struct upstream_env {
 };
 
 struct upstream *upstream_new(const struct upstream_env *env);
+/* Every lease must have ended and every reference be given back before; accepts NULL. */
 void upstream_free(struct upstream *u);
 /* The service of this name ("host:port"), made if new; a reference is the caller's. `literal` (may
  * be NULL) is its only, fixed endpoint. */
@@ -65,8 +66,10 @@ struct lease_want {
 
 /*
  * Asks for a link: an idle one (newest first), else connects, trying other endpoints when one
- * refuses, is unreachable or exceeds its attempt deadline, until all have been tried (the total is the caller's deadline). The
- * callbacks never come from inside the call. Never NULL.
+ * refuses, is unreachable or exceeds its attempt deadline, until all have been tried (the total is the
+ * caller's deadline). Such an endpoint is passed over for 1 s, then 2 s, up to 10 s, unless all are. A
+ * service whose addresses were never published waits for them; one without any fails at once. The
+ * callbacks never come from inside the call; lease_end may be called in them. Never NULL.
  */
 struct lease *lease_new(struct upstream_service *s, const struct lease_want *want,
                         const struct lease_events *events, void *arg);
