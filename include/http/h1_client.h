@@ -33,8 +33,8 @@ struct h1_scratch {
     size_t len;  /* 64 kB */
 };
 
-/* Takes the stream. An idle client keeps read interest: bytes or EOF while idle close it (a response
- * before its request is never believed). */
+/* Takes the stream. An idle client keeps read interest: bytes or EOF while idle close it (a
+ * response before its request is never believed). */
 struct h1_client *h1_client_new(struct stream *stream, const struct h1_scratch *scratch,
                                 const struct h1_limits *limits,
                                 const struct h1_client_events *events, void *arg);
@@ -45,15 +45,15 @@ struct h1_client *h1_client_new(struct stream *stream, const struct h1_scratch *
  * Events of the channel: on_head for each 1xx and for the final response (framing decided; 101 only
  * if an upgrade was asked for: then BODY_TUNNEL); on_data, on_end. A final response may come while
  * the request is still being sent: the owner decides. on_abort why: WHY_UPSTREAM_CLOSED (EOF before
- * any response byte), _RESET, _CUT (EOF inside), _BAD_HEAD, _BAD_FRAMING, _BAD_CHUNK, _HEADER_TOO_LARGE.
- * When the response has ended but the request has not, the connection is not used again, and
- * on_abort comes after on_end if the service closes before channel_send_end.
+ * any response byte), _RESET, _CUT (EOF inside), _BAD_HEAD, _BAD_FRAMING, _BAD_CHUNK,
+ * _HEADER_TOO_LARGE. When the response has ended but the request has not, the connection is not
+ * used again, and on_abort comes after on_end if the service closes before channel_send_end.
  *
- * Bind the channel before the turn ends, or what comes in is lost. A request with BODY_NONE is complete with its head
- * (channel_send_end may follow or not); with BODY_LENGTH exactly that many bytes must be given. A
- * service that takes no more of the request is found out by reading, so that an early answer is not
- * lost: until then what is sent goes nowhere. Bytes that come behind a response close the
- * connection after it.
+ * Bind the channel before the turn ends, or what comes in is lost. A request with BODY_NONE is
+ * complete with its head (channel_send_end may follow or not); with BODY_LENGTH exactly that many
+ * bytes must be given. A service that takes no more of the request is found out by reading, so that
+ * an early answer is not lost: until then what is sent goes nowhere. Bytes that come behind a
+ * response close the connection after it.
  */
 struct channel *h1_client_begin(struct h1_client *c, struct arena *arena);
 /* Whether any response byte of the current, or else of the last, exchange has been seen. */

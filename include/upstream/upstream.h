@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A worker's view of the services: names, their endpoints, and the links to them. Endpoint sets come
- * from the keeper and are replaced whole; endpoints are matched by address, so that idle links and
- * failure counts live on across answers and reloads.
+ * A worker's view of the services: names, their endpoints, and the links to them. Endpoint sets
+ * come from the keeper and are replaced whole; endpoints are matched by address, so that idle links
+ * and failure counts live on across answers and reloads.
  */
 #ifndef HIVEDOOR_UPSTREAM_UPSTREAM_H
 #define HIVEDOOR_UPSTREAM_UPSTREAM_H
@@ -53,7 +53,8 @@ void upstream_close_idle(struct upstream *u);
 struct lease_events {
     /* A link stands: send the request on lease_channel(). */
     void (*on_ready)(void *arg);
-    /* None could be had: WHY_NO_ENDPOINT, _CONNECT_REFUSED, _CONNECT_FAILED, _CONNECT_TIMEOUT, _NO_FD. */
+    /* None could be had: WHY_NO_ENDPOINT, _CONNECT_REFUSED, _CONNECT_FAILED, _CONNECT_TIMEOUT,
+     * _NO_FD. */
     void (*on_failed)(void *arg, enum why why);
 };
 
@@ -61,29 +62,30 @@ struct lease_want {
     struct arena *arena;                  /* for response messages; lives as long as the lease */
     struct deadline_class *attempt_class; /* one address */
     const struct h1_limits *limits;
-    bool fresh;                           /* no reused link (a retry after one died) */
+    bool fresh; /* no reused link (a retry after one died) */
 };
 
 /*
  * Asks for a link: an idle one (newest first), else connects, trying other endpoints when one
- * refuses, is unreachable or exceeds its attempt deadline, until all have been tried (the total is the
- * caller's deadline). Such an endpoint is passed over for 1 s, then 2 s, up to 10 s, unless all are. A
- * service whose addresses were never published waits for them; one without any fails at once. The
- * callbacks never come from inside the call; lease_end may be called in them. Never NULL.
+ * refuses, is unreachable or exceeds its attempt deadline, until all have been tried (the total is
+ * the caller's deadline). Such an endpoint is passed over for 1 s, then 2 s, up to 10 s, unless all
+ * are. A service whose addresses were never published waits for them; one without any fails at
+ * once. The callbacks never come from inside the call; lease_end may be called in them. Never NULL.
  */
 struct lease *lease_new(struct upstream_service *s, const struct lease_want *want,
                         const struct lease_events *events, void *arg);
 /* After on_ready: the channel; its events are bound by the caller. */
 struct channel *lease_channel(struct lease *l);
-/* Whether the link had been used before, and whether it gave any response byte for this exchange. */
+/* Whether the link had been used before, and whether it gave any response byte for this exchange.
+ */
 bool lease_is_reused(const struct lease *l);
 bool lease_answered(const struct lease *l);
 /* "10.0.1.5:5000" of the endpoint in use or tried last, or empty; borrowed from the lease. */
 struct str lease_endpoint(const struct lease *l);
 /*
- * Ends the use. If the exchange is complete and the codec said idle, the link goes to the pool; else
- * it is closed. `why` counts for the endpoint: WHY_OK and client-side reasons are no failure of it.
- * Accepts NULL.
+ * Ends the use. If the exchange is complete and the codec said idle, the link goes to the pool;
+ * else it is closed. `why` counts for the endpoint: WHY_OK and client-side reasons are no failure
+ * of it. Accepts NULL.
  */
 void lease_end(struct lease *l, enum why why);
 /* How many endpoints the service has; for decisions and logs. */
