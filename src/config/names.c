@@ -146,9 +146,9 @@ int names_host(struct arena *a, struct str text, struct str *out_host, struct va
         return OK;
     }
     if (has_any(text, "*")) {
-        return values_refuse(fault, NULL,
-                             "one full name such as www.example.com: names with * are not "
-                             "supported yet; a certificate may hold them");
+        return values_refuse(
+            fault, NULL,
+            "one full name such as www.example.com, for names with * are not supported yet");
     }
     for (size_t i = 0; i < text.len; i++) {
         if ((unsigned char)text.ptr[i] >= 0x80) {
@@ -165,7 +165,10 @@ static int refuse_scheme(struct str text, const struct url *url, struct values_f
 {
     char near[200] = "";
     if (url->scheme.len == 0) {
-        if (is_host(url->host) && text.len < 150) {
+        bool has_odd_port = url->has_port && !is_number(url->port);
+        if (is_number(url->host) && !url->has_port && url->path.len == 0) {
+            (void)snprintf(near, sizeof(near), "http://SERVICE:%.*s", STR_FMT(diag_cut(url->host)));
+        } else if (is_host(url->host) && !has_odd_port && text.len < 150) {
             (void)snprintf(near, sizeof(near), "http://%.*s", STR_FMT(text));
         } else if (url->host.len == 0 && url->has_port && is_number(url->port)) {
             (void)snprintf(near, sizeof(near), "http://SERVICE:%.*s", STR_FMT(diag_cut(url->port)));

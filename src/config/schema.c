@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "config/schema.h"
 
+#include <stdio.h>
+
 #include "schema_table.h"
 
 const struct schema_key *schema_keys(size_t *out_count)
@@ -89,13 +91,32 @@ const char *schema_type_text(enum schema_type type)
     return "";
 }
 
+/* "redirect|serve|off" -> "redirect, serve or off". */
+static void refuse_choice(const struct schema_key *key, struct values_fault *fault)
+{
+    struct str rest = str_of(key->choices);
+    struct str word;
+    char list[120] = "";
+    size_t len = 0;
+    while (str_next(&rest, '|', &word) && len < sizeof(list)) {
+        bool is_last = str_find(rest, '|') < 0 && len > 0 && rest.len == 0;
+        int n = snprintf(list + len, sizeof(list) - len, "%s%.*s",
+                         len == 0  ? ""
+                         : is_last ? " or "
+                                   : ", ",
+                         STR_FMT(word));
+        len += n < 0 ? 0 : (size_t)n;
+    }
+    (void)values_refuse(fault, NULL, "%s", list);
+}
+
 static int choice_index(const struct schema_key *key, struct str text, uint64_t *out_value,
                         struct values_fault *fault)
 {
     struct str rest = str_of(key->choices);
     struct str word;
     unsigned best = 3;
-    (void)values_refuse(fault, NULL, "one of: %s", key->choices);
+    refuse_choice(key, fault);
     for (uint64_t i = 0; str_next(&rest, '|', &word); i++) {
         if (str_eq(word, text)) {
             *out_value = i;
@@ -104,6 +125,9 @@ static int choice_index(const struct schema_key *key, struct str text, uint64_t 
         unsigned distance = text.len > 64         ? 64
                             : str_ieq(word, text) ? 0
                                                   : str_distance(word, text, 2);
+        if (text.len > word.len && str_starts(text, word)) {
+            distance = 0; /* "warning" for "warn" */
+        }
         if (distance < best && distance < word.len) {
             best = distance;
             (void)str_copy(fault->near, sizeof(fault->near), word);

@@ -81,7 +81,9 @@ static void report_kind(struct checker *c, const struct schema_key *parent,
                         const struct schema_key *key, const struct yaml_node *node)
 {
     struct values_fault fault;
-    (void)values_refuse(&fault, NULL, "a %s such as %s", schema_type_text(key->type), key->example);
+    const char *type = schema_type_text(key->type);
+    (void)values_refuse(&fault, NULL, "%s %s such as %s", type[0] == 'a' ? "an" : "a", type,
+                        key->example);
     char found[128];
     char label[LABEL_MAX];
     found_text(node, found, sizeof(found));
@@ -95,7 +97,8 @@ static bool report_tight_colon(struct checker *c, const struct yaml_node *node)
 {
     ptrdiff_t colon =
         node->kind == YAML_TREE_SCALAR && !node->quoted ? str_find(node->shown, ':') : -1;
-    if (colon <= 0 || !str_eq(node->shown, node->text)) {
+    if (colon <= 0 || !str_eq(node->shown, node->text) ||
+        str_starts(str_from(node->text, (size_t)colon), STR("://"))) {
         return false;
     }
     struct str key = diag_cut(str_sub(node->text, 0, (size_t)colon));
@@ -263,6 +266,9 @@ static void check_member(struct checker *c, const struct schema_key *map,
                          const struct yaml_node *name, const struct yaml_node *value)
 {
     const struct schema_key *key = schema_child(map, name->text);
+    if (name->kind == YAML_TREE_BAD) {
+        return;
+    }
     bool is_free = map != NULL && (map->type == SCHEMA_SITES || map->type == SCHEMA_ROUTES);
     if ((is_free || key == NULL) && yaml_tree_is_nothing(value) && report_tight_colon(c, name)) {
         return;

@@ -79,6 +79,10 @@ static const char *nearest(const struct schema_key *parent, struct str name)
     for (; key != NULL && name.len <= 64; key = schema_next_child(parent, key)) {
         struct str word = str_of(schema_name(key));
         unsigned distance = str_ieq(word, name) ? 0 : str_distance(word, name, 3);
+        bool is_short = name.len <= 3 && distance > 0; /* "pin" is not near "min" */
+        if (is_short && name.len > 0 && chr_lower(name.ptr[0]) != word.ptr[0]) {
+            continue;
+        }
         if (distance < best_distance && distance < word.len) {
             best = word.ptr;
             best_distance = distance;
@@ -111,29 +115,41 @@ static bool home_of(const struct schema_key *key, struct str *out_home)
     return true;
 }
 
+/* Where a key of this name stands, of those inside sites or of those outside; NULL: nowhere. */
+static const struct schema_key *find_named(struct str name, bool in_sites)
+{
+    for (size_t i = 0; i < schema_table_count; i++) {
+        const struct schema_key *key = &schema_table[i];
+        bool is_in_sites = strncmp(key->path, "sites.", 6) == 0;
+        if (is_in_sites == in_sites && str_eq(str_of(schema_name(key)), name)) {
+            return key;
+        }
+    }
+    return NULL;
+}
+
 /* A key that exists, but in another map. */
 static bool elsewhere(const struct schema_key *parent, struct str name, char *dst, size_t cap)
 {
     bool in_site = parent != NULL && strncmp(parent->path, "sites.", 6) == 0;
-    for (size_t i = 0; i < schema_table_count; i++) {
-        const struct schema_key *key = &schema_table[i];
-        struct str home;
-        if (!str_eq(str_of(schema_name(key)), name) ||
-            (!in_site && strncmp(key->path, "sites.", 6) == 0)) {
-            continue;
-        }
-        if (!home_of(key, &home)) {
-            (void)snprintf(dst, cap, "; \"%s\" stands at the top level", key->path);
-        } else if (str_eq(home, STR("NAME")) || str_eq(home, STR("PREFIX"))) {
-            (void)snprintf(dst, cap, "; \"%s\" belongs in a %s", schema_name(key),
-                           home.ptr[0] == 'N' ? "site" : "route");
-        } else {
-            (void)snprintf(dst, cap, "; \"%s\" belongs in \"%.*s\"", schema_name(key),
-                           STR_FMT(home));
-        }
-        return true;
+    bool in_limits = parent != NULL && strcmp(schema_name(parent), "limits") == 0;
+    const struct schema_key *key = in_site ? find_named(name, true) : NULL;
+    key = key != NULL ? key : find_named(name, false);
+    struct str home;
+    /* limits.headers is a number: not what "headers" means anywhere else. */
+    if (key == NULL || (str_eq(name, STR("headers")) && !in_limits)) {
+        return false;
     }
-    return false;
+    if (!home_of(key, &home)) {
+        (void)snprintf(dst, cap, "; \"%s\" stands at the top level", key->path);
+    } else if (str_eq(home, STR("NAME")) || str_eq(home, STR("PREFIX"))) {
+        (void)snprintf(dst, cap, "; \"%s\" belongs in a %s", schema_name(key),
+                       home.ptr[0] == 'N' ? "site" : "route");
+    } else {
+        (void)snprintf(dst, cap, "; \"%s\" belongs in \"%.*s\"%s", schema_name(key), STR_FMT(home),
+                       in_site && key->path == home.ptr ? " at the top level" : "");
+    }
+    return true;
 }
 
 static void list_children(const struct schema_key *parent, char *dst, size_t cap)

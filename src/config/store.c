@@ -194,7 +194,9 @@ int store_load(const char *config_path, const struct tls_set *previous, struct d
     /* First, so that a change while we read is seen as one afterwards. An unreadable file is
      * reported by load_file. */
     struct store_digest digest = {{0}};
-    (void)store_digest(config_path, &digest);
+    if (store_digest(config_path, &digest) != OK) {
+        digest = (struct store_digest){{0}};
+    }
     struct model *m = NULL;
     int err = load_file(config_path, diags, NULL, &m);
     if (err != OK) {
@@ -244,8 +246,9 @@ void store_watch(const char *config_path, const struct model *m, char ***out_pat
     free(real);
     diags_init(&diags);
     buf_init(&files, FILES_MAX);
-    (void)load_file(config_path, &diags, &files, &again); /* only for the list of files */
-    model_free(again);
+    if (load_file(config_path, &diags, &files, &again) == OK) { /* only for the list of files */
+        model_free(again);
+    }
     struct str rest = buf_str(&files);
     struct str path;
     while (str_next(&rest, '\n', &path)) {

@@ -250,7 +250,8 @@ int values_network(struct str text, struct addr_net *out_net, struct values_faul
 {
     int err = addr_net_parse(text, out_net);
     if (err == ERR_RANGE) {
-        (void)values_refuse(fault, NULL, "a network whose bits behind the prefix are 0");
+        (void)values_refuse(fault, NULL,
+                            "a network such as 10.0.0.0/8, with only zeros behind its prefix");
         suggest_network(text, fault);
     } else if (err != OK) {
         (void)values_refuse(fault, NULL, "a network such as 10.0.0.0/8, or one address");

@@ -146,7 +146,8 @@ static void verify_unknown_site(const struct verify *v)
                 return;
             }
         }
-        near = is_close(m->sites[i].name, m->unknown_site) ? &m->sites[i] : near;
+        near = m->unknown_site.len > 5 && is_close(m->sites[i].name, m->unknown_site) ? &m->sites[i]
+                                                                                      : near;
     }
     if (near != NULL) {
         diags_add(v->diags, DIAG_WARNING,

@@ -203,7 +203,7 @@ static void verify_redirect(const struct verify *v, const struct map *owners, co
 static void verify_ports(const struct verify *v)
 {
     const struct model *m = v->model;
-    for (size_t i = 0; i < m->site_count; i++) {
+    for (size_t i = 0; i < m->site_count && v->diags->errors == 0; i++) {
         struct pair p = pair_at(v, i);
         struct str shown = diag_cut(p.key->shown);
         if (m->listen_https_count == 0 && m->listen_http_count > 0 &&

@@ -88,7 +88,7 @@ static bool lacks_space(struct str line)
     }
     bool tight = false;
     for (size_t i = 1; i < rest.len; i++) {
-        if (rest.ptr[i] != ':') {
+        if (rest.ptr[i] != ':' || str_starts(str_from(rest, i), STR("://"))) {
             continue;
         }
         if (i + 1 == rest.len || rest.ptr[i + 1] == ' ') {
@@ -149,11 +149,13 @@ static bool report_by_line(const yaml_parser_t *parser, struct str text, struct 
     }
     for (uint32_t back = 0; back < 2 && place.line > back; back++) {
         uint32_t number = place.line - back;
-        struct str tight = str_trim(line_of(text, number));
+        struct str whole = line_of(text, number);
+        struct str tight = str_trim(whole);
         if (lacks_space(tight)) {
             struct str key = str_sub(tight, 0, (size_t)str_find(tight, ':'));
             key = diag_cut(key);
-            diags_add(diags, DIAG_ERROR, (struct diag_place){place.file, number, 1},
+            uint32_t indent = (uint32_t)(tight.ptr - whole.ptr);
+            diags_add(diags, DIAG_ERROR, (struct diag_place){place.file, number, indent + 1},
                       "found no space behind the colon of \"%.*s\"; expected \"%.*s: VALUE\"",
                       STR_FMT(key), STR_FMT(key));
             return true;

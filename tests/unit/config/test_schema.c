@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: MIT */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include <cmocka.h>
+
+#include "base/fd.h"
+#include "config/load.h"
+#include "config/schema.h"
+
+/* "sites.NAME.to" with the example under names that a user could choose, as a whole file. */
+static void write_example(const struct schema_key *key, struct buf *out)
+{
+    struct str rest = str_of(key->path);
+    struct str word;
+    if (strcmp(key->path, "version") != 0) {
+        assert_int_equal(buf_printf(out, "version: 1\n"), OK);
+    }
+    for (int depth = 0; str_next(&rest, '.', &word); depth++) {
+        word = str_eq(word, STR("NAME")) ? STR("c.com") : word;
+        word = str_eq(word, STR("PREFIX")) ? STR("/api") : word;
+        assert_int_equal(
+            buf_printf(out, "%s%*s%.*s:", depth == 0 ? "" : "\n", 2 * depth, "", STR_FMT(word)),
+            OK);
+    }
+    assert_int_equal(buf_printf(out, " %s\n", key->example), OK);
+}
+
+/* What may be missing around a single key; everything else is a wrong example. */
+static bool is_about_the_rest(struct str text)
+{
+    static const char *const starts[] = {"found none of to", "found no \"to\"", "found code in",
+                                         "found acme without"};
+    for (size_t i = 0; i < sizeof(starts) / sizeof(starts[0]); i++) {
+        if (str_starts(text, str_of(starts[i]))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void test_schema_examples_are_valid(void **state)
+{
+    size_t count;
+    const struct schema_key *keys = schema_keys(&count);
+    (void)state;
+    assert_true(count > 60);
+    for (size_t i = 0; i < count; i++) {
+        struct diags d;
+        struct buf text;
+        struct model *m = NULL;
+        diags_init(&d);
+        buf_init(&text, 4096);
+        write_example(&keys[i], &text);
+        int err = load_text(buf_str(&text), "example", false, &d, &m);
+        assert_true(err == OK || err == ERR_SYNTAX);
+        for (size_t j = 0; j < d.count; j++) {
+            if (d.items[j].level == DIAG_ERROR && !is_about_the_rest(d.items[j].text)) {
+                fail_msg("%s: %.*s", keys[i].path, STR_FMT(d.items[j].text));
+            }
+        }
+        model_free(m);
+        buf_fini(&text);
+        diags_fini(&d);
+    }
+}
+
+static void test_schema_rows_are_whole(void **state)
+{
+    size_t count;
+    const struct schema_key *keys = schema_keys(&count);
+    (void)state;
+    for (size_t i = 0; i < count; i++) {
+        const struct schema_key *key = &keys[i];
+        bool is_number = key->type >= SCHEMA_NUMBER && key->type <= SCHEMA_CHOICE;
+        struct values_fault fault;
+        uint64_t value;
+        assert_ptr_equal(schema_key(key->path), key);
+        assert_true(key->help[0] != '\0' && key->help[strlen(key->help) - 1] == '.');
+        if (is_number && key->fallback != NULL) {
+            assert_int_equal(schema_number(key, str_of(key->fallback), &value, &fault), OK);
+        }
+        if (key->inherits != NULL) {
+            assert_int_equal(schema_key(key->inherits)->type, key->type);
+            assert_int_equal(schema_key(key->inherits)->max, key->max);
+        }
+        assert_true(key->type != SCHEMA_CHOICE || key->choices != NULL);
+    }
+}
+
+static void test_schema_children(void **state)
+{
+    const struct schema_key *site = schema_key("sites.NAME");
+    (void)state;
+    assert_ptr_equal(schema_child(NULL, STR("sites")), schema_key("sites"));
+    assert_ptr_equal(schema_child(schema_key("sites"), STR("any.name")), site);
+    assert_ptr_equal(schema_child(site, STR("to")), schema_key("sites.NAME.to"));
+    assert_null(schema_child(site, STR("attempt")));
+    assert_null(schema_child(NULL, STR("hold")));
+    assert_null(schema_child(schema_key("workers"), STR("limits")));
+}
+
+static void test_schema_print_has_every_key(void **state)
+{
+    struct buf out;
+    size_t count;
+    const struct schema_key *keys = schema_keys(&count);
+    (void)state;
+    buf_init(&out, 1 << 20);
+    assert_int_equal(schema_print(&out), OK);
+    assert_int_equal(buf_append(&out, "", 1), OK);
+    for (size_t i = 0; i < count; i++) {
+        assert_non_null(strstr(buf_ptr(&out), keys[i].path));
+        assert_non_null(strstr(buf_ptr(&out), keys[i].help));
+    }
+    buf_fini(&out);
+    buf_init(&out, 100);
+    assert_int_equal(schema_print(&out), ERR_LIMIT);
+    buf_fini(&out);
+}
+
+static void read_source(const char *path, struct buf *out)
+{
+    buf_init(out, 1 << 20);
+    assert_int_equal(fd_read_file(path, out), OK);
+    assert_int_equal(buf_append(out, "", 1), OK);
+}
+
+/* conf/hivedoor.yml is valid as it is and shows every key. */
+static void test_schema_example_file_has_every_key(void **state)
+{
+    struct diags d;
+    struct model *m = NULL;
+    struct buf text;
+    struct yaml_tree tree;
+    size_t count;
+    const struct schema_key *keys = schema_keys(&count);
+    (void)state;
+    diags_init(&d);
+    assert_int_equal(load_file(SOURCE_ROOT "/conf/hivedoor.yml", &d, NULL, &m), OK);
+    assert_int_equal(d.count, 0);
+    model_free(m);
+    read_source(SOURCE_ROOT "/conf/hivedoor.yml", &text);
+    assert_int_equal(yaml_tree_parse(str_of(buf_ptr(&text)), STR("conf"), &d, &tree), OK);
+    const struct yaml_node *sites = yaml_tree_get(&tree.root, "sites");
+    for (size_t i = 0; i < count; i++) {
+        const char *name = schema_name(&keys[i]);
+        bool is_inside = strncmp(keys[i].path, "sites.", 6) == 0;
+        bool is_found = strcmp(name, "NAME") == 0 || strcmp(name, "PREFIX") == 0;
+        struct str rest = str_of(keys[i].path);
+        struct str word;
+        const struct yaml_node *node = &tree.root;
+        while (!is_inside && str_next(&rest, '.', &word)) {
+            char part[64];
+            (void)str_copy(part, sizeof(part), word);
+            node = yaml_tree_get(node, part);
+        }
+        is_found = is_found || (!is_inside && node != NULL);
+        for (size_t j = 0; is_inside && j < sites->count; j++) {
+            const struct yaml_node *site = &sites->values[j];
+            const struct yaml_node *api = yaml_tree_get(yaml_tree_get(site, "routes"), "/api");
+            is_found = is_found || yaml_tree_get(site, name) != NULL ||
+                       yaml_tree_get(api, name) != NULL ||
+                       yaml_tree_get(yaml_tree_get(api, "timeouts"), name) != NULL ||
+                       yaml_tree_get(yaml_tree_get(api, "limits"), name) != NULL;
+        }
+        if (!is_found) {
+            fail_msg("conf/hivedoor.yml lacks %s", keys[i].path);
+        }
+    }
+    yaml_tree_fini(&tree);
+    buf_fini(&text);
+    diags_fini(&d);
+}
+
+static void test_schema_reference_has_every_key(void **state)
+{
+    struct buf text;
+    size_t count;
+    const struct schema_key *keys = schema_keys(&count);
+    (void)state;
+    read_source(SOURCE_ROOT "/docs/CONFIGURATION.md", &text);
+    for (size_t i = 0; i < count; i++) {
+        char heading[128];
+        (void)snprintf(heading, sizeof(heading), "\n### `%s`\n", keys[i].path);
+        const char *at = strstr(buf_ptr(&text), heading);
+        if (at == NULL || strstr(at, keys[i].help) == NULL || strstr(at, keys[i].example) == NULL) {
+            fail_msg("docs/CONFIGURATION.md lacks %s, its help or its example", keys[i].path);
+        }
+    }
+    buf_fini(&text);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_schema_examples_are_valid),
+        cmocka_unit_test(test_schema_rows_are_whole),
+        cmocka_unit_test(test_schema_children),
+        cmocka_unit_test(test_schema_print_has_every_key),
+        cmocka_unit_test(test_schema_example_file_has_every_key),
+        cmocka_unit_test(test_schema_reference_has_every_key),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
