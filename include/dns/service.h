@@ -47,9 +47,16 @@ enum service_state {
  * outcome too, even when it is an empty set. */
 typedef void (*service_fn)(void *arg, struct service *s, const struct addr *addrs, size_t count);
 
-/* Starts asking at once; `name` and `port` are copied. `r` is borrowed and must outlive it. */
-struct service *service_new(struct loop *loop, struct resolver *r, struct str name, uint16_t port,
-                            uint32_t refresh_ms, service_fn fn, void *arg);
+/* What is to be kept fresh. */
+struct service_spec {
+    struct str name; /* as configured: "web", "tasks.web", "api.example.com." */
+    uint16_t port;   /* which the addresses get */
+    uint32_t refresh_ms;
+};
+
+/* Starts asking at once; what `spec` holds is copied. `r` is borrowed and must outlive it. */
+struct service *service_new(struct loop *loop, struct resolver *r, struct service_spec spec,
+                            service_fn fn, void *arg);
 /* May be called from inside `fn`; accepts NULL. */
 void service_free(struct service *s);
 /* Asks now or as soon as SERVICE_HURRY_MS have passed since the last questions. */

@@ -345,16 +345,17 @@ static void add_stage(struct service *s, const char *prefix, struct str name)
     }
 }
 
-struct service *service_new(struct loop *loop, struct resolver *r, struct str name, uint16_t port,
-                            uint32_t refresh_ms, service_fn fn, void *arg)
+struct service *service_new(struct loop *loop, struct resolver *r, struct service_spec spec,
+                            service_fn fn, void *arg)
 {
     struct service *s = NEW(struct service);
+    struct str name = spec.name;
 
     s->loop = loop;
     s->r = r;
     s->name = str_dup(name);
-    s->port = port;
-    s->refresh_ms = refresh_ms;
+    s->port = spec.port;
+    s->refresh_ms = spec.refresh_ms;
     s->fn = fn;
     s->arg = arg;
     timer_init(&s->round, loop, on_round, s);

@@ -65,7 +65,9 @@ static void on_set(void *arg, struct service *s, const struct addr *addrs, size_
 
 static void start(struct scene *t, const char *name, uint32_t refresh_ms)
 {
-    t->s = service_new(t->loop, t->r, str_of(name), PORT, refresh_ms, on_set, t);
+    struct service_spec spec = {str_of(name), PORT, refresh_ms};
+
+    t->s = service_new(t->loop, t->r, spec, on_set, t);
     assert_int_equal(t->published, 0);
 }
 
