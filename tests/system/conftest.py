@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: MIT
+"""Fixtures of the system tests: a folder, certificates, a DNS server, services and doors of the
+test's own, all ended with it."""
+
+import os
+import pathlib
+import sys
+
+import pytest
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
+
+from lib.certs import Authority  # noqa: E402
+from lib.dns_server import DnsServer  # noqa: E402
+from lib.door import Door  # noqa: E402
+from lib.service import Service  # noqa: E402
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="session")
+def binary():
+    """The daemon under test: $HIVEDOOR, or what `./dev test` or `./dev build` made."""
+    named = os.environ.get("HIVEDOOR")
+    candidates = [named] if named else [ROOT / "build/asan/src/hivedoor",
+                                        ROOT / "build/release/src/hivedoor"]
+    for path in candidates:
+        if os.access(path, os.X_OK):
+            return str(path)
+    pytest.fail(f"no hivedoor binary at {candidates}: build it with ./dev build")
+
+
+@pytest.fixture(scope="session")
+def authority(tmp_path_factory):
+    """A certificate authority for the whole run."""
+    return Authority(tmp_path_factory.mktemp("ca"))
+
+
+@pytest.fixture
+def dns():
+    with DnsServer() as server:
+        yield server
+
+
+@pytest.fixture
+def service():
+    """Makes services: service() or service(handler=...); all end with the test."""
+    services = []
+
+    def make(**options):
+        services.append(Service(**options))
+        return services[-1]
+
+    yield make
+    for one in services:
+        one.close()
+
+
+@pytest.fixture
+def door(binary, tmp_path, authority):
+    """Makes doors: door(sites={...}, ...); each must end well and leave no sanitizer report."""
+    doors = []
+
+    def make(**options):
+        one = Door(binary, tmp_path / f"door{len(doors)}", authority, **options)
+        doors.append(one)
+        return one
+
+    yield make
+    for one in doors:
+        one.close()

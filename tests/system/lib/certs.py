@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: MIT
+"""Certificates for tests, made by Debian's openssl."""
+
+import pathlib
+import subprocess
+
+
+def openssl(*arguments, stdin=None):
+    return subprocess.run(["openssl", *map(str, arguments)], input=stdin, check=True,
+                          capture_output=True).stdout
+
+
+class Authority:
+    """A root that signs leaves. `ca` is its PEM file, for clients."""
+
+    def __init__(self, folder):
+        self.folder = pathlib.Path(folder)
+        self.ca = self.folder / "ca.pem"
+        self.key = self.folder / "ca.key"
+        self.count = 0
+        openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+                "-keyout", self.key, "-out", self.ca, "-days", "30", "-subj", "/CN=test root",
+                "-addext", "basicConstraints=critical,CA:TRUE",
+                "-addext", "keyUsage=critical,keyCertSign,cRLSign")
+
+    def issue(self, names, kind="ec", days=20):
+        """(chain PEM, key PEM, serial in upper-case hex) of a new leaf for these DNS names.
+
+        `days` below 0 gives one that has ended already."""
+        self.count += 1
+        base = self.folder / f"leaf{self.count}"
+        key, csr, leaf = (base.with_suffix(s) for s in (".key", ".csr", ".crt"))
+        extensions = base.with_suffix(".ext")
+        new_key = {"ec": ["ec", "-pkeyopt", "ec_paramgen_curve:P-256"],
+                   "rsa": ["rsa:2048"]}[kind]
+        openssl("req", "-newkey", *new_key, "-nodes", "-keyout", key, "-out", csr, "-subj", "/")
+        extensions.write_text("subjectAltName=critical," + ",".join(f"DNS:{n}" for n in names) +
+                              "\nextendedKeyUsage=serverAuth\n")
+        openssl("x509", "-req", "-in", csr, "-CA", self.ca, "-CAkey", self.key, "-out", leaf,
+                "-days", days, "-extfile", extensions, "-CAcreateserial")
+        serial = openssl("x509", "-in", leaf, "-noout", "-serial").decode().strip().split("=")[1]
+        return leaf.read_text(), key.read_text(), serial
+
+    def write(self, folder, names, chain="swarm.pem", key="request.pem", **options):
+        """Issues and writes both files, as lecli names them; returns the serial."""
+        folder = pathlib.Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        chain_pem, key_pem, serial = self.issue(names, **options)
+        (folder / chain).write_text(chain_pem)
+        (folder / key).write_text(key_pem)
+        return serial
