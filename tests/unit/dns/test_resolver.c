@@ -367,6 +367,19 @@ static void test_resolver_knows_docker(void **state)
     teardown(&s);
 }
 
+static void test_resolver_of_the_host(void **state)
+{
+    struct loop *loop = loop_new();
+    struct resolver *r = NULL;
+
+    (void)state;
+    /* Depends on the host's resolv.conf, but is one of two. */
+    int err = resolver_new(loop, NULL, 0, &r);
+    assert_true((err == OK && r != NULL) || (err == ERR_NOT_FOUND && r == NULL));
+    resolver_free(r);
+    loop_free(loop);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -385,6 +398,7 @@ int main(void)
         cmocka_unit_test(test_resolver_cancel_and_free_give_no_callback),
         cmocka_unit_test(test_resolver_may_be_freed_in_a_callback),
         cmocka_unit_test(test_resolver_knows_docker),
+        cmocka_unit_test(test_resolver_of_the_host),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
