@@ -27,12 +27,17 @@ int fd_pair(int out_fds[static 2]) MUST_USE;
  * full, ERR_RESET when the peer is gone.
  */
 int fd_send(int sock, const void *data, size_t len, const int *fds, size_t nfds) MUST_USE;
+/* What came with a datagram. */
+struct fd_received {
+    size_t len;           /* bytes of data */
+    size_t nfds;          /* descriptors, the caller's from now on, close-on-exec */
+    int fds[FD_PASS_MAX]; /* the first `nfds` count */
+};
 /*
- * Receives one datagram into `data`; received descriptors are the caller's, close-on-exec.
- * ERR_AGAIN, ERR_EOF, or ERR_LIMIT when the datagram or its descriptors did not fit (all closed).
+ * Receives one datagram into `data`. ERR_AGAIN, ERR_EOF, or ERR_LIMIT when the datagram or its
+ * descriptors did not fit (all closed).
  */
-int fd_recv(int sock, void *data, size_t cap, size_t *out_len, int out_fds[static FD_PASS_MAX],
-            size_t *out_nfds) MUST_USE;
+int fd_recv(int sock, void *data, size_t cap, struct fd_received *out_got) MUST_USE;
 
 /* An empty memory file that takes seals: close-on-exec and, where the host can, never executable. */
 int fd_memory(const char *name, int *out_fd) MUST_USE;

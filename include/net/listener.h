@@ -19,8 +19,9 @@ struct listener;
 typedef void (*listener_fn)(void *arg, int fd, const struct addr *peer);
 
 /*
- * Binds and listens: SO_REUSEADDR, SO_REUSEPORT if `reuseport`, IPV6_V6ONLY off, TCP_NODELAY and
- * TCP_DEFER_ACCEPT as it suits, backlog 16384. `[::]` falls back to 0.0.0.0 where the host has no
+ * Binds and listens: SO_REUSEADDR, SO_REUSEPORT if `reuseport` (IP only), IPV6_V6ONLY off,
+ * TCP_NODELAY, backlog 16384. A Unix socket file that nobody answers on is replaced. `[::]` falls
+ * back to 0.0.0.0 where the host has no
  * IPv6. ERR_EXISTS (in use), ERR_DENIED (privileged port), ERR_IO; errno is kept.
  */
 int listener_bind(const struct addr *at, bool reuseport, int *out_fd) MUST_USE;

@@ -99,10 +99,10 @@ static size_t take_fds(struct msghdr *msg, int out_fds[static FD_PASS_MAX])
     return count;
 }
 
-int fd_recv(int sock, void *data, size_t cap, size_t *out_len, int out_fds[static FD_PASS_MAX],
-            size_t *out_nfds)
+int fd_recv(int sock, void *data, size_t cap, struct fd_received *out_got)
 {
     union control control;
+    int fds[FD_PASS_MAX];
     struct iovec iov = {.iov_base = data, .iov_len = cap};
     struct msghdr msg = {.msg_iov = &iov,
                          .msg_iovlen = 1,
@@ -116,18 +116,19 @@ int fd_recv(int sock, void *data, size_t cap, size_t *out_len, int out_fds[stati
     if (n < 0) {
         return err_from_errno(errno);
     }
-    size_t nfds = take_fds(&msg, out_fds);
+    size_t nfds = take_fds(&msg, fds);
     if ((msg.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0) {
         for (size_t i = 0; i < nfds; i++) {
-            fd_close(&out_fds[i]);
+            fd_close(&fds[i]);
         }
         return ERR_LIMIT;
     }
     if (n == 0) {
         return ERR_EOF;
     }
-    *out_len = (size_t)n;
-    *out_nfds = nfds;
+    out_got->len = (size_t)n;
+    out_got->nfds = nfds;
+    memcpy(out_got->fds, fds, nfds * sizeof(int));
     return OK;
 }
 

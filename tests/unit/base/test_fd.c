@@ -33,30 +33,28 @@ static void test_fd_close_is_repeatable(void **state)
 static void test_fd_pass_descriptors(void **state)
 {
     int pair[2];
-    int fds[FD_PASS_MAX];
+    struct fd_received got;
     int pipes[2];
     char data[16];
-    size_t len = 0;
-    size_t nfds = 0;
 
     (void)state;
     assert_int_equal(fd_pair(pair), OK);
-    assert_int_equal(fd_recv(pair[1], data, sizeof(data), &len, fds, &nfds), ERR_AGAIN);
+    assert_int_equal(fd_recv(pair[1], data, sizeof(data), &got), ERR_AGAIN);
     assert_int_equal(pipe2(pipes, O_CLOEXEC), 0);
     assert_int_equal(fd_send(pair[0], "abc", 3, pipes, 2), OK);
     assert_int_equal(fd_send(pair[0], "no", 2, NULL, 0), OK);
-    assert_int_equal(fd_recv(pair[1], data, sizeof(data), &len, fds, &nfds), OK);
-    assert_int_equal(len, 3);
-    assert_int_equal(nfds, 2);
-    assert_int_equal(fcntl(fds[0], F_GETFD), FD_CLOEXEC);
-    assert_int_equal(write(fds[1], "x", 1), 1);
+    assert_int_equal(fd_recv(pair[1], data, sizeof(data), &got), OK);
+    assert_int_equal(got.len, 3);
+    assert_int_equal(got.nfds, 2);
+    assert_int_equal(fcntl(got.fds[0], F_GETFD), FD_CLOEXEC);
+    assert_int_equal(write(got.fds[1], "x", 1), 1);
     assert_int_equal(read(pipes[0], data, 1), 1);
-    fd_close(&fds[0]);
-    fd_close(&fds[1]);
-    assert_int_equal(fd_recv(pair[1], data, sizeof(data), &len, fds, &nfds), OK);
-    assert_int_equal(nfds, 0);
+    fd_close(&got.fds[0]);
+    fd_close(&got.fds[1]);
+    assert_int_equal(fd_recv(pair[1], data, sizeof(data), &got), OK);
+    assert_int_equal(got.nfds, 0);
     fd_close(&pair[0]);
-    assert_int_equal(fd_recv(pair[1], data, sizeof(data), &len, fds, &nfds), ERR_EOF);
+    assert_int_equal(fd_recv(pair[1], data, sizeof(data), &got), ERR_EOF);
     assert_int_equal(fd_send(pair[1], "x", 1, NULL, 0), ERR_RESET);
     fd_close(&pair[1]);
     fd_close(&pipes[0]);
@@ -66,17 +64,15 @@ static void test_fd_pass_descriptors(void **state)
 static void test_fd_recv_refuses_what_does_not_fit(void **state)
 {
     int pair[2];
-    int fds[FD_PASS_MAX];
+    struct fd_received got;
     char data[4];
-    size_t len = 0;
-    size_t nfds = 0;
 
     (void)state;
     assert_int_equal(fd_pair(pair), OK);
     int before = dup(pair[0]);
     fd_close(&before);
     assert_int_equal(fd_send(pair[0], "too long", 8, pair, 2), OK);
-    assert_int_equal(fd_recv(pair[1], data, sizeof(data), &len, fds, &nfds), ERR_LIMIT);
+    assert_int_equal(fd_recv(pair[1], data, sizeof(data), &got), ERR_LIMIT);
     /* The descriptors that came along are closed again: the lowest free number is the same. */
     int after = dup(pair[0]);
     int probe = dup(pair[0]);
