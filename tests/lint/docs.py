@@ -2,7 +2,7 @@
 """What the code can say, the pages explain: configuration keys, metrics, reasons, commands."""
 import re
 
-from tree import ROOT, files, text, verdict
+from tree import ROOT, code, files, text, verdict
 
 CONFIGURATION, OPERATIONS = "docs/CONFIGURATION.md", "docs/OPERATIONS.md"
 EXAMPLE = "conf/hivedoor.yml"
@@ -32,7 +32,7 @@ def is_explained(path, content):
 def metrics():
     """The names of COUNTER_TABLE and SERIES_TABLE as Prometheus sees them."""
     return sorted({"hivedoor_" + name for name in
-                   re.findall(r'\bX\(\w+, "(\w+)"', text("include/stats/counter.h"))})
+                   re.findall(r'\bX\(\w+, "(\w+)"', code(text("include/stats/counter.h"), keep_strings=True))})
 
 
 def reasons():
@@ -57,4 +57,5 @@ def main():
     verdict(complaints)
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -24,4 +24,5 @@ def main():
     verdict(complaints)
 
 
-main()
+if __name__ == "__main__":
+    main()
