@@ -31,8 +31,8 @@ def is_explained(path, content):
 
 def metrics():
     """The names of COUNTER_TABLE and SERIES_TABLE as Prometheus sees them."""
-    return sorted({"hivedoor_" + name for name in
-                   re.findall(r'\bX\(\w+, "(\w+)"', code(text("include/stats/counter.h"), keep_strings=True))})
+    tables = code(text("include/stats/counter.h"), keep_strings=True)
+    return sorted({"hivedoor_" + name for name in re.findall(r'\bX\(\w+, "(\w+)"', tables)})
 
 
 def reasons():

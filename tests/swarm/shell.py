@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Commands and conditions: run something and say all it said when it fails; wait for a condition."""
+"""Commands and conditions: run something, and say all it said when it fails; wait."""
 import subprocess
 import time
 
