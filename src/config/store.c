@@ -184,7 +184,8 @@ static void match(struct tls_matcher *matcher, const struct model *m,
         names = mem_grow(names, count + 1, sizeof(*names));
         names[count++] = m->unknown_site;
     }
-    tls_matcher_finish(matcher, previous, names, count, clock_wall_ms() / 1000, out_certs);
+    struct tls_match_context context = {previous, names, count, clock_wall_ms() / 1000};
+    tls_matcher_finish(matcher, &context, out_certs);
     free(names);
 }
 

@@ -159,6 +159,16 @@ static bool is_port(struct str text)
     return str_to_u64(text, 65535, &port) == OK && port > 0;
 }
 
+static bool has_control(struct str text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        if ((unsigned char)text.ptr[i] < 0x20 || text.ptr[i] == 0x7F) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* What an address without a port, a port without a colon, or "localhost" was meant to be. */
 static void suggest_listen(struct str text, struct values_fault *fault)
 {
@@ -180,16 +190,9 @@ static void suggest_listen(struct str text, struct values_fault *fault)
     } else if (str_starts(text, STR("/"))) {
         (void)snprintf(dst, cap, "unix:%.*s", STR_FMT(text));
     }
-}
-
-static bool has_control(struct str text)
-{
-    for (size_t i = 0; i < text.len; i++) {
-        if ((unsigned char)text.ptr[i] < 0x20 || text.ptr[i] == 0x7F) {
-            return true;
-        }
+    if (has_control(str_of(dst)) || addr_parse(str_of(dst), &ip) != OK) {
+        dst[0] = '\0'; /* not a remedy either */
     }
-    return false;
 }
 
 int values_listen(struct str text, struct addr *out_addr, struct values_fault *fault)
