@@ -55,8 +55,8 @@ void tls_cert_unref(struct tls_cert *c);
 /* Whether one of its names matches `host` (lower case): exact, or "*." for exactly one label. */
 bool tls_cert_covers(const struct tls_cert *c, struct str host);
 bool tls_cert_is_valid_at(const struct tls_cert *c, int64_t unix_seconds);
-/* Which of two is to be used for a name: < 0 the first, > 0 the second, 0 for the same one. Valid at
- * `now`, ends last, issued last; a total order. */
+/* Which of two is to be used for a name: < 0 the first, > 0 the second, 0 for the same one. Valid
+ * at `now`, ends last, issued last; a total order. */
 int tls_cert_rank(const struct tls_cert *a, const struct tls_cert *b, int64_t now);
 /* For the bundle. Everything above is stored; the key only if `with_key`. */
 void tls_cert_pack(const struct tls_cert *c, struct packer *p, bool with_key);
@@ -65,14 +65,14 @@ int tls_cert_unpack(struct unpacker *u, struct tls_cert **out_cert) MUST_USE;
 
 /*
  * For tls_match: the SHA-256 of the public key (as SubjectPublicKeyInfo) that belongs to a private
- * key in PKCS#8, PKCS#1 or SEC 1 form; a certificate's own is tls_cert_spki. ERR_SYNTAX when it does
- * not decode.
+ * key in PKCS#8, PKCS#1 or SEC 1 form; a certificate's own is tls_cert_spki. ERR_SYNTAX when it
+ * does not decode.
  */
 int tls_cert_key_id(struct str key_der, uint8_t out_id[static 32]) MUST_USE;
 struct x509_st;
 int tls_cert_spki(struct x509_st *x, uint8_t out_id[static 32]) MUST_USE;
-/* For tls_ctx: leaf, chain and key into an SSL_CTX, which copies what it needs. ERR_TLS; the OpenSSL
- * error is left on the queue. */
+/* For tls_ctx: leaf, chain and key into an SSL_CTX, which copies what it needs. ERR_TLS; the
+ * OpenSSL error is left on the queue. */
 struct ssl_ctx_st;
 int tls_cert_install(const struct tls_cert *c, struct ssl_ctx_st *ctx) MUST_USE;
 

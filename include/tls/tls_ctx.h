@@ -3,9 +3,9 @@
  * What every SSL_CTX of ours is set to, and the SSL_CTX of an identity, made on first use. Workers,
  * and the loader's proof that a worker will be able to.
  *
- * A connection starts on a template without certificates and moves to the identity's SSL_CTX inside the
- * client_hello callback. OpenSSL takes options, groups, versions and the ticket callback from the
- * first, ciphers, certificates and ALPN from the second; both are made alike.
+ * A connection starts on a template without certificates and moves to the identity's SSL_CTX inside
+ * the client_hello callback. OpenSSL takes options, groups, versions and the ticket callback from
+ * the first, ciphers, certificates and ALPN from the second; both are made alike.
  */
 #ifndef HIVEDOOR_TLS_TLS_CTX_H
 #define HIVEDOOR_TLS_TLS_CTX_H
@@ -25,8 +25,8 @@ struct tls_ctx_env {
 /* An SSL_CTX without certificate; the caller's. `env` is kept and must outlive it. ERR_TLS with the
  * OpenSSL error left on the queue. */
 int tls_ctx_new(const struct tls_ctx_env *env, struct ssl_ctx_st **out_ctx) MUST_USE;
-/* The identity's, made now if need be and kept in it. A certificate that OpenSSL refuses is left out
- * if the other one is taken. ERR_TLS as above. */
+/* The identity's, made now if need be and kept in it. A certificate that OpenSSL refuses is left
+ * out if the other one is taken. ERR_TLS as above. */
 int tls_ctx_of(struct tls_identity *id, const struct tls_ctx_env *env,
                struct ssl_ctx_st **out_ctx) MUST_USE;
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * OpenSSL's error queue, read in one place. Every module of this floor empties the queue after a
- * call that failed and never before one, so that a full look at the queue is paid for by errors only.
- * Any process; logs nothing.
+ * call that failed and never before one, so that a full look at the queue is paid for by errors
+ * only. Any process; logs nothing.
  */
 #ifndef HIVEDOOR_TLS_TLS_ERR_H
 #define HIVEDOOR_TLS_TLS_ERR_H

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The first half of matching: every certificate and key out of any number of files, each key joined to
- * the certificate with its public key, each such leaf given its chain (loader only). Which of the
- * resulting certificates are used is tls_match's business.
+ * The first half of matching: every certificate and key out of any number of files, each key joined
+ * to the certificate with its public key, each such leaf given its chain (loader only). Which of
+ * the resulting certificates are used is tls_match's business.
  *
- * Terms: a leaf is a certificate with a key, or one that is no CA and signed nothing that was given.
+ * Terms: a leaf is a certificate with a key, or one that is no CA and signed nothing that was
+ * given.
  */
 #ifndef HIVEDOOR_TLS_TLS_GATHER_H
 #define HIVEDOOR_TLS_TLS_GATHER_H

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Finds certificates and private keys in the bytes of a file: PEM (RFC 7468) with anything around and
- * between the blocks, or one DER object. Loader only. It tells objects apart and decodes base64; it
- * does not look into a certificate or a key (tls_cert does).
+ * Finds certificates and private keys in the bytes of a file: PEM (RFC 7468) with anything around
+ * and between the blocks, or one DER object. Loader only. It tells objects apart and decodes
+ * base64; it does not look into a certificate or a key (tls_cert does).
  *
- * Labels taken: CERTIFICATE, X509 CERTIFICATE, TRUSTED CERTIFICATE; PRIVATE KEY (PKCS#8), RSA PRIVATE
- * KEY, EC PRIVATE KEY. Other blocks (parameters, requests, public keys) are passed over. An encrypted
- * key is reported, never asked a passphrase for.
+ * Labels taken: CERTIFICATE, X509 CERTIFICATE, TRUSTED CERTIFICATE; PRIVATE KEY (PKCS#8), RSA
+ * PRIVATE KEY, EC PRIVATE KEY. Other blocks (parameters, requests, public keys) are passed over. An
+ * encrypted key is reported, never asked a passphrase for.
  */
 #ifndef HIVEDOOR_TLS_TLS_PEM_H
 #define HIVEDOOR_TLS_TLS_PEM_H

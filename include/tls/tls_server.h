@@ -5,8 +5,9 @@
  * Workers only. Counted, because connections outlive a reload.
  *
  * Versions 1.2 and 1.3, no renegotiation, no compression, no 0-RTT, session cache off, tickets from
- * the worker's ring, X25519MLKEM768 (where the library has it), X25519, then P-256 and P-384. A session
- * is bound to the name it was made under (session id context), so one site's never opens another.
+ * the worker's ring, X25519MLKEM768 (where the library has it), X25519, then P-256 and P-384. A
+ * session is bound to the name it was made under (session id context), so one site's never opens
+ * another.
  */
 #ifndef HIVEDOOR_TLS_TLS_SERVER_H
 #define HIVEDOOR_TLS_TLS_SERVER_H
@@ -23,10 +24,11 @@
 struct tls_server;
 
 struct tls_settings {
-    int min_version;              /* TLS1_2_VERSION or TLS1_3_VERSION */
-    struct str default_name;      /* certificate for no or an unknown name; empty: refuse; copied */
-    const struct tls_ticket_ring *tickets; /* borrowed, lives as long as the worker, changes in place */
-    const char *const *alpn;      /* offered protocols, best first, NULL-terminated; borrowed */
+    int min_version;         /* TLS1_2_VERSION or TLS1_3_VERSION */
+    struct str default_name; /* certificate for no or an unknown name; empty: refuse; copied */
+    const struct tls_ticket_ring
+        *tickets;            /* borrowed, lives as long as the worker, changes in place */
+    const char *const *alpn; /* offered protocols, best first, NULL-terminated; borrowed */
 };
 
 /* Takes references on the certificates. Never fails on a single bad certificate: that is found by
@@ -39,9 +41,9 @@ void tls_server_unref(struct tls_server *t);
  * will be able to. `out_bad` gets the first one that fails. */
 int tls_server_verify(struct tls_server *t, const struct tls_cert **out_bad) MUST_USE;
 /*
- * What the ClientHello of one connection led to. Filled in during the handshake, before a session is
- * looked at: the session id context is the SHA-256 of the name asked for, so that a session made under
- * one name is never resumed under another, not even where both share a certificate.
+ * What the ClientHello of one connection led to. Filled in during the handshake, before a session
+ * is looked at: the session id context is the SHA-256 of the name asked for, so that a session made
+ * under one name is never resumed under another, not even where both share a certificate.
  */
 struct tls_pick {
     struct tls_server *server;     /* borrowed */
@@ -51,8 +53,8 @@ struct tls_pick {
     char name[TLS_NAME_MAX + 1];   /* lower case */
 };
 struct ssl_st;
-/* For tls_stream: a new server-side SSL, the caller's; `pick` is set up, must outlive it, and is its
- * app data. ERR_TLS with the OpenSSL error left on the queue. */
+/* For tls_stream: a new server-side SSL, the caller's; `pick` is set up, must outlive it, and is
+ * its app data. ERR_TLS with the OpenSSL error left on the queue. */
 int tls_server_ssl(struct tls_server *t, struct tls_pick *pick, struct ssl_st **out_ssl) MUST_USE;
 /* Whether a TLS client asking for `name` (lower case) would get a certificate of that name. */
 bool tls_server_has(const struct tls_server *t, struct str name);

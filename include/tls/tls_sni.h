@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The immutable table from host names to certificates: exact names and wildcards of one label, for
- * each name the best ECDSA and the best RSA certificate side by side. Names with the same pair share
- * one identity, which is where the SSL_CTX is kept once it was made. Loader and workers.
+ * each name the best ECDSA and the best RSA certificate side by side. Names with the same pair
+ * share one identity, which is where the SSL_CTX is kept once it was made. Loader and workers.
  *
  * A wildcard fills in where an exact name has no valid certificate of a kind.
  */

@@ -13,8 +13,8 @@
 #include <stdbool.h>
 
 /*
- * An owner that wants STREAM_READABLE reads when told, or drops the interest: what is left inside is
- * announced again after each read that stopped early and whenever the interest is set.
+ * An owner that wants STREAM_READABLE reads when told, or drops the interest: what is left inside
+ * is announced again after each read that stopped early and whenever the interest is set.
  *
  * What a worker's TLS streams share: the ciphertext scratch and the list of streams with output to
  * send at the end of the turn.
@@ -24,18 +24,19 @@ struct tls_worker *tls_worker_new(struct loop *loop);
 /* Every stream must be closed before. Accepts NULL. */
 void tls_worker_free(struct tls_worker *w);
 
-/*
- * Takes the descriptor. `early` are bytes already read from it (behind a PROXY header); they are
- * copied. Takes a reference on `server`. Never NULL.
- */
+/* Takes the descriptor and a reference on `server`. Nothing is wanted yet. Never NULL. */
 struct stream *tls_stream_accept(struct tls_worker *w, struct tls_server *server, int fd,
-                                 struct str early, stream_fn fn, void *arg);
+                                 stream_fn fn, void *arg);
+/* Bytes already read from the descriptor (behind a PROXY header), before the first call of
+ * tls_stream_handshake; at most TLS_EARLY_MAX. They are copied. */
+#define TLS_EARLY_MAX (64 * 1024)
+void tls_stream_feed(struct stream *s, struct str early);
 /*
  * Drives the handshake; call when readable (and once at the start). OK when done (stays OK),
  * ERR_AGAIN, ERR_TLS, ERR_NOT_FOUND (refused: no certificate for the name; alert sent),
- * ERR_PROTOCOL (the first bytes are plain HTTP), ERR_EOF (closed before the first byte) or ERR_RESET.
- * After a failure the same answer comes again. After ERR_PROTOCOL what is written goes out as it is, so
- * that the client can be told in its own language; nothing can be read.
+ * ERR_PROTOCOL (the first bytes are plain HTTP), ERR_EOF (closed before the first byte) or
+ * ERR_RESET. After a failure the same answer comes again. After ERR_PROTOCOL what is written goes
+ * out as it is, so that the client can be told in its own language; nothing can be read.
  */
 int tls_stream_handshake(struct stream *s) MUST_USE;
 
@@ -44,7 +45,7 @@ struct tls_info {
     struct str alpn;     /* chosen, empty if none */
     const char *version; /* "TLSv1.3" */
     const char *cipher;
-    const char *group;   /* key exchange, "" if unknown */
+    const char *group; /* key exchange, "" if unknown */
     bool resumed;
 };
 /* After the handshake; borrowed from the stream. */

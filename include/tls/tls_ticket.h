@@ -31,10 +31,10 @@ int tls_ticket_ring_init(struct tls_ticket_ring *ring) MUST_USE;
 int tls_ticket_ring_rotate(struct tls_ticket_ring *ring) MUST_USE;
 
 /*
- * For tls_ctx: the two halves of OpenSSL's ticket key callback, AES-256-CBC and HMAC-SHA256 (RFC 5077
- * section 4). The results are that callback's. Seal: 1 set up with the newest key (name and iv written),
- * 0 no ticket, -1 error. Open: 1 set up, 2 set up with an older key (renew the ticket), 0 no such key
- * (full handshake), -1 error.
+ * For tls_ctx: the two halves of OpenSSL's ticket key callback, AES-256-CBC and HMAC-SHA256 (RFC
+ * 5077 section 4). The results are that callback's. Seal: 1 set up with the newest key (name and iv
+ * written), 0 no ticket, -1 error. Open: 1 set up, 2 set up with an older key (renew the ticket), 0
+ * no such key (full handshake), -1 error.
  */
 struct evp_cipher_ctx_st;
 struct evp_mac_ctx_st;

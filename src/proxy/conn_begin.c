@@ -80,7 +80,8 @@ static void begin_tls(struct conn *c, int fd, struct str early)
 {
     struct proxy *p = c->proxy;
     conn_set_state(c, CONN_HANDSHAKE);
-    c->stream = tls_stream_accept(p->tls_worker, p->current->tls, fd, early, on_tls, c);
+    c->stream = tls_stream_accept(p->tls_worker, p->current->tls, fd, on_tls, c);
+    tls_stream_feed(c->stream, early);
     deadline_clear(&c->deadline);
     deadline_init(&c->deadline, on_handshake_deadline, c);
     deadline_set(&c->deadline, p->current->handshake);

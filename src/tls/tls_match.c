@@ -175,14 +175,13 @@ static void keep_for(struct choice *ch, const struct tls_sni *before, const stru
     }
 }
 
-static void keep_previous(struct choice *ch, const struct tls_set *previous,
-                          const struct str *wanted, size_t wanted_count)
+static void keep_previous(struct choice *ch, const struct tls_match_context *context)
 {
-    struct tls_sni *before = tls_sni_new(previous, ch->now);
+    struct tls_sni *before = tls_sni_new(context->previous, ch->now);
     struct tls_sni *after = tls_sni_new(ch->set, ch->now);
 
-    for (size_t i = 0; i < wanted_count; i++) {
-        keep_for(ch, before, after, wanted[i]);
+    for (size_t i = 0; i < context->wanted_count; i++) {
+        keep_for(ch, before, after, context->wanted[i]);
     }
     tls_sni_free(before);
     tls_sni_free(after);
@@ -203,21 +202,21 @@ static void note_taken(const struct choice *ch)
     }
 }
 
-void tls_matcher_finish(struct tls_matcher *m, const struct tls_set *previous,
-                        const struct str *wanted, size_t wanted_count, int64_t now,
+void tls_matcher_finish(struct tls_matcher *m, const struct tls_match_context *context,
                         struct tls_set *out_set)
 {
     struct tls_cert **found = NULL;
     size_t count = 0;
     struct tls_set set = {NULL, 0};
+    int64_t now = context->now;
     struct choice ch = {m->gather, now, &set};
 
     tls_gather_finish(m->gather, now, &found, &count);
     qsort_r(found, count, sizeof(struct tls_cert *), compare_found, &now);
     choose_found(&ch, found, count);
     free(found);
-    if (previous != NULL) {
-        keep_previous(&ch, previous, wanted, wanted_count);
+    if (context->previous != NULL) {
+        keep_previous(&ch, context);
     }
     if (set.count > 0) {
         qsort_r(set.certs, set.count, sizeof(struct tls_cert *), compare_found, &now);

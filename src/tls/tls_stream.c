@@ -199,10 +199,9 @@ static void start(struct tls_stream *s)
 }
 
 struct stream *tls_stream_accept(struct tls_worker *w, struct tls_server *server, int fd,
-                                 struct str early, stream_fn fn, void *arg)
+                                 stream_fn fn, void *arg)
 {
     struct tls_stream *s = NEW(struct tls_stream);
-    size_t in_limit = early.len > TLS_SCRATCH ? early.len : TLS_SCRATCH;
 
     s->base = (struct stream){.ops = &tls_ops, .loop = w->loop, .fd = fd, .fn = fn, .arg = arg};
     s->worker = w;
@@ -210,13 +209,20 @@ struct stream *tls_stream_accept(struct tls_worker *w, struct tls_server *server
     s->bio.out = &s->out;
     list_init(&s->dirty);
     loop_task_init(&s->again, on_again, s);
-    buf_init(&s->in, in_limit);
+    buf_init(&s->in, TLS_SCRATCH);
     buf_init(&s->out, TLS_OUT_LIMIT);
     watch_init(&s->base.watch, w->loop, fd, on_watch, s);
-    REQUIRE(buf_append_str(&s->in, early) == OK);
-    s->base.bytes_in = early.len;
     start(s);
     return &s->base;
+}
+
+void tls_stream_feed(struct stream *st, struct str early)
+{
+    struct tls_stream *s = tls_stream_of(st);
+
+    REQUIRE(st->ops == &tls_ops && !s->spoke && early.len <= TLS_EARLY_MAX);
+    REQUIRE(buf_append_str(&s->in, early) == OK);
+    st->bytes_in += early.len;
 }
 
 /* The handshake is over and failed: `rc` from now on. */

@@ -20,7 +20,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     (void)tls_matcher_add(m, "whole", str_n((const char *)data, size));
     (void)tls_matcher_add(m, "first", str_n((const char *)data, half));
     (void)tls_matcher_add(m, "second", str_n((const char *)data + half, size - half));
-    tls_matcher_finish(m, NULL, NULL, 0, 1790000000, &set);
+    tls_matcher_finish(m, &(struct tls_match_context){.now = 1790000000}, &set);
     for (size_t i = 0; i < set.count; i++) {
         struct tls_cert *back = NULL;
         struct unpacker u;

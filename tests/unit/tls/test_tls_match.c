@@ -61,7 +61,7 @@ static void finish(struct run *r, const struct tls_set *previous, const char *wa
     while (count < 8 && wanted[0] != '\0' && str_next(&rest, ' ', &names[count])) {
         count++;
     }
-    tls_matcher_finish(r->m, previous, names, count, KIT_NOW, &r->set);
+    tls_matcher_finish(r->m, &(struct tls_match_context){previous, names, count, KIT_NOW}, &r->set);
     tls_matcher_free(r->m);
 }
 

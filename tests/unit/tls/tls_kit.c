@@ -186,7 +186,7 @@ struct tls_set kit_set(char *first, ...)
         free(pem);
     }
     va_end(ap);
-    tls_matcher_finish(m, NULL, NULL, 0, KIT_NOW, &set);
+    tls_matcher_finish(m, &(struct tls_match_context){.now = KIT_NOW}, &set);
     tls_matcher_free(m);
     return set;
 }
