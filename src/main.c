@@ -1,4 +1,8 @@
-int main(void)
+/* SPDX-License-Identifier: MIT */
+/* The one program: every command and every process of the daemon. */
+#include "cli/cli.h"
+
+int main(int argc, char *argv[])
 {
-    return 0;
+    return cli_main(argc, argv);
 }

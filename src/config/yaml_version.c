@@ -7,8 +7,3 @@ const char *yaml_version_running(void)
 {
     return yaml_get_version_string();
 }
-
-const char *yaml_version_built(void)
-{
-    return YAML_VERSION_STRING;
-}

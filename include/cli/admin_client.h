@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One blocking HTTP request to the admin address of a running daemon, for `health` and `reload`.
+ * Bounded in time and size. Used by short-lived commands only.
+ */
+#ifndef HIVEDOOR_CLI_ADMIN_CLIENT_H
+#define HIVEDOOR_CLI_ADMIN_CLIENT_H
+
+#include "base/addr.h"
+#include "base/buf.h"
+#include "base/err.h"
+
+/*
+ * Where the admin address is: `admin` if given, else what the configuration at `config` says, else
+ * the default. ERR_SYNTAX: `admin` is no address; ERR_NOT_FOUND: the configuration says `off`.
+ */
+int admin_client_address(const char *admin, const char *config, struct addr *out_addr) MUST_USE;
+/* Sends `method path`, and gives status and body. ERR_TIMEOUT, ERR_REFUSED, ERR_SYNTAX ... */
+int admin_client_ask(const struct addr *to, const char *request_line, int timeout_ms,
+                     int *out_status, struct buf *out_body) MUST_USE;
+
+#endif

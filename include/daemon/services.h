@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The services of the configuration, kept fresh (keeper): one dns/service for every distinct name
+ * and port that is not a literal address. Matched by name across reloads, so that a reload asks
+ * nothing anew.
+ */
+#ifndef HIVEDOOR_DAEMON_SERVICES_H
+#define HIVEDOOR_DAEMON_SERVICES_H
+
+#include "base/addr.h"
+#include "base/str.h"
+#include "config/model.h"
+#include "dns/service.h"
+#include "loop/loop.h"
+#include "stats/counter.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct services;
+
+struct services_events {
+    /* The addresses of "host:port" are these now. */
+    void (*on_endpoints)(void *arg, struct str name, const struct addr *addrs, size_t count);
+    /* No route uses it any more. */
+    void (*on_gone)(void *arg, struct str name);
+};
+
+/* Opens the resolver of /etc/resolv.conf, hence before the sandbox is sealed. Never NULL. */
+struct services *services_new(struct loop *loop, struct slot *slot,
+                              const struct services_events *events, void *arg);
+void services_free(struct services *s);
+/* The services of this model from now on. ERR_NOT_FOUND: there is no DNS server to ask; literal
+ * addresses work all the same. */
+int services_set(struct services *s, const struct model *m) MUST_USE;
+void services_hurry(struct services *s, struct str name);
+size_t services_count(const struct services *s);
+/* The i-th; false when there is none. `out_name` is borrowed. */
+bool services_at(const struct services *s, size_t i, struct str *out_name,
+                 struct service_info *out_info);
+/* Copies the resolver's counts into the process's counters. */
+void services_count_up(struct services *s);
+
+#endif

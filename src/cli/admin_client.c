@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: MIT */
+#include "cli/admin_client.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/fd.h"
+#include "cli/cli.h"
+#include "config/diag.h"
+#include "config/load.h"
+
+#define ANSWER_MAX (64 * 1024)
+
+int admin_client_address(const char *admin, const char *config, struct addr *out_addr)
+{
+    struct diags diags;
+    struct model *m = NULL;
+
+    if (admin != NULL) {
+        return addr_parse(str_of(admin), out_addr);
+    }
+    diags_init(&diags);
+    int err = load_file(config, &diags, NULL, &m);
+    diags_fini(&diags);
+    if (err != OK) { /* unreadable, or broken: the daemon may run all the same */
+        return addr_parse(STR(CLI_ADMIN), out_addr);
+    }
+    struct addr at = m->admin;
+    model_free(m);
+    if (at.len == 0) {
+        return ERR_NOT_FOUND;
+    }
+    *out_addr = at;
+    return OK;
+}
+
+/* An address to listen on everywhere is reached by way of loopback. */
+static struct addr reachable(const struct addr *to)
+{
+    struct addr at = *to;
+
+    if (at.sa.sa_family == AF_INET && at.in4.sin_addr.s_addr == htonl(INADDR_ANY)) {
+        at.in4.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    } else if (at.sa.sa_family == AF_INET6 && IN6_IS_ADDR_UNSPECIFIED(&at.in6.sin6_addr)) {
+        uint16_t port = addr_port(&at);
+        /* [::] takes both families, and where the host has no IPv6 it stands for 0.0.0.0. */
+        REQUIRE(addr_parse_ip(STR("127.0.0.1"), port, &at) == OK);
+    }
+    return at;
+}
+
+static int wait_for(int fd, short events, uint64_t until_ms)
+{
+    struct pollfd p = {.fd = fd, .events = events};
+
+    for (;;) {
+        uint64_t now = clock_ms();
+        if (now >= until_ms) {
+            return ERR_TIMEOUT;
+        }
+        int n = poll(&p, 1, (int)(until_ms - now));
+        if (n > 0) {
+            return OK;
+        }
+        if (n < 0 && errno != EINTR) {
+            return ERR_IO;
+        }
+    }
+}
+
+static int open_connection(const struct addr *to, uint64_t until_ms, int *out_fd)
+{
+    struct addr at = reachable(to);
+    int failure = 0;
+    socklen_t len = sizeof(failure);
+    int fd = socket(at.sa.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+    if (fd < 0) {
+        return err_from_errno(errno);
+    }
+    int err = OK;
+    if (connect(fd, &at.sa, at.len) < 0) {
+        err = errno == EINPROGRESS ? wait_for(fd, POLLOUT, until_ms) : err_from_errno(errno);
+    }
+    if (err == OK && getsockopt(fd, SOL_SOCKET, SO_ERROR, &failure, &len) == 0 && failure != 0) {
+        err = err_from_errno(failure);
+    }
+    if (err != OK) {
+        fd_close(&fd);
+        return err;
+    }
+    *out_fd = fd;
+    return OK;
+}
+
+static int read_all(int fd, uint64_t until_ms, struct buf *in)
+{
+    for (;;) {
+        uint8_t *at;
+        int err = wait_for(fd, POLLIN, until_ms);
+        if (err == OK) {
+            err = buf_reserve(in, 4096, &at);
+        }
+        if (err != OK) {
+            return err;
+        }
+        ssize_t n = recv(fd, at, 4096, 0);
+        if (n == 0) {
+            return OK;
+        }
+        if (n < 0 && errno != EAGAIN && errno != EINTR) {
+            return err_from_errno(errno);
+        }
+        buf_commit(in, n > 0 ? (size_t)n : 0);
+    }
+}
+
+/* "HTTP/1.1 200 OK", fields, empty line, body up to the end: we asked for nothing more refined. */
+static int take_apart(struct str answer, int *out_status, struct buf *out_body)
+{
+    uint64_t status;
+
+    if (!str_starts(answer, STR("HTTP/1.")) || answer.len < 12 ||
+        str_to_u64(str_sub(answer, 9, 3), 999, &status) != OK) {
+        return ERR_SYNTAX;
+    }
+    for (size_t i = 0; i + 4 <= answer.len; i++) {
+        if (str_eq(str_sub(answer, i, 4), STR("\r\n\r\n"))) {
+            int err = buf_append_str(out_body, str_from(answer, i + 4));
+            if (err == OK) {
+                *out_status = (int)status;
+            }
+            return err;
+        }
+    }
+    return ERR_TRUNCATED;
+}
+
+int admin_client_ask(const struct addr *to, const char *request_line, int timeout_ms,
+                     int *out_status, struct buf *out_body)
+{
+    uint64_t until_ms = clock_ms() + (uint64_t)timeout_ms;
+    char request[256];
+    struct buf in;
+    int fd;
+
+    int err = open_connection(to, until_ms, &fd);
+    if (err != OK) {
+        return err;
+    }
+    int len = snprintf(request, sizeof(request),
+                       "%s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
+                       "Content-Length: 0\r\n\r\n",
+                       request_line);
+    buf_init(&in, ANSWER_MAX);
+    err = send(fd, request, (size_t)len, MSG_NOSIGNAL) == len ? OK : ERR_RESET;
+    if (err == OK) {
+        err = read_all(fd, until_ms, &in);
+    }
+    if (err == OK) {
+        err = take_apart(buf_str(&in), out_status, out_body);
+    }
+    buf_fini(&in);
+    fd_close(&fd);
+    return err;
+}

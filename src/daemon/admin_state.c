@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/admin_state.h"
+
+#include <stdio.h>
+
+#include "base/clock.h"
+#include "daemon/expiry.h"
+#include "daemon/json.h"
+#include "daemon/sandbox.h"
+
+#define COUNTER_KEY_MAX 128
+
+static const char *role_text(uint32_t role)
+{
+    switch ((enum slot_role)role) {
+    case SLOT_FREE: return "none";
+    case SLOT_SUPERVISOR: return "supervisor";
+    case SLOT_KEEPER: return "keeper";
+    case SLOT_WORKER: return "worker";
+    }
+    return "none";
+}
+
+static const char *state_text(uint32_t state)
+{
+    switch ((enum slot_state)state) {
+    case SLOT_DOWN: return "down";
+    case SLOT_STARTING: return "starting";
+    case SLOT_READY: return "ready";
+    case SLOT_DRAINING: return "draining";
+    }
+    return "down";
+}
+
+static void write_processes(struct json *j, const struct counters *c)
+{
+    json_array(j, "processes");
+    for (size_t i = 0; i < c->count; i++) {
+        const struct slot *s = &c->slots[i];
+        json_object(j, NULL);
+        json_str(j, "role", str_of(role_text(s->role)));
+        json_int(j, "index", s->index);
+        json_int(j, "pid", s->pid);
+        json_str(j, "state", str_of(state_text(__atomic_load_n(&s->state, __ATOMIC_ACQUIRE))));
+        json_int(j, "generation", (int64_t)__atomic_load_n(&s->generation, __ATOMIC_ACQUIRE));
+        json_time(j, "since", (int64_t)s->started_wall_ms);
+        json_int(j, "starts", (int64_t)s->values[COUNTER_PROCESS_STARTS]);
+        json_int(j, "crashes", (int64_t)s->values[COUNTER_PROCESS_CRASHES]);
+        json_object_end(j);
+    }
+    json_array_end(j);
+}
+
+static void write_addr(struct json *j, const char *key, const struct addr *a)
+{
+    char text[ADDR_TEXT_MAX];
+
+    json_str(j, key, str_of(addr_print(a, text)));
+}
+
+static void write_listeners(struct json *j, const struct model *m)
+{
+    json_object(j, "listeners");
+    json_array(j, "http");
+    for (size_t i = 0; i < m->listen_http_count; i++) {
+        write_addr(j, NULL, &m->listen_http[i]);
+    }
+    json_array_end(j);
+    json_array(j, "https");
+    for (size_t i = 0; i < m->listen_https_count; i++) {
+        write_addr(j, NULL, &m->listen_https[i]);
+    }
+    json_array_end(j);
+    if (m->admin.len > 0) {
+        write_addr(j, "admin", &m->admin);
+    }
+    json_object_end(j);
+}
+
+static bool has_cert(const struct tls_set *set, struct str name)
+{
+    for (size_t i = 0; i < set->count; i++) {
+        if (tls_cert_covers(set->certs[i], name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void write_routes(struct json *j, const struct model_site *site)
+{
+    json_array(j, "routes");
+    for (size_t i = 0; i < site->route_count; i++) {
+        json_object(j, NULL);
+        json_str(j, "prefix", site->routes[i].prefix);
+        json_str(j, "to", site->routes[i].to.text);
+        json_object_end(j);
+    }
+    json_array_end(j);
+}
+
+static void write_sites(struct json *j, const struct bundle *b)
+{
+    const struct model *m = b->model;
+
+    json_array(j, "sites");
+    for (size_t i = 0; i < m->site_count; i++) {
+        const struct model_site *site = &m->sites[i];
+        json_object(j, NULL);
+        json_str(j, "name", site->name);
+        json_array(j, "aliases");
+        for (size_t k = 0; k < site->alias_count; k++) {
+            json_str(j, NULL, site->aliases[k]);
+        }
+        json_array_end(j);
+        json_bool(j, "certificate", has_cert(&b->certs, site->name));
+        if (site->redirect.len > 0) {
+            json_str(j, "redirect", site->redirect);
+        }
+        write_routes(j, site);
+        json_object_end(j);
+    }
+    json_array_end(j);
+}
+
+static void write_certs(struct json *j, const struct tls_set *set)
+{
+    int64_t now = clock_wall_ms() / 1000;
+
+    json_array(j, "certificates");
+    for (size_t i = 0; i < set->count; i++) {
+        const struct tls_cert *c = set->certs[i];
+        json_object(j, NULL);
+        json_array(j, "names");
+        for (size_t k = 0; k < c->name_count; k++) {
+            json_str(j, NULL, c->names[k]);
+        }
+        json_array_end(j);
+        json_str(j, "kind", str_of(tls_key_kind_text(c->kind)));
+        json_time(j, "not_before", c->not_before * 1000);
+        json_time(j, "not_after", c->not_after * 1000);
+        json_int(j, "days_left", expiry_days(c->not_after, now));
+        json_str(j, "serial", c->serial);
+        json_str(j, "issuer", c->issuer);
+        json_str(j, "source", c->source);
+        json_object_end(j);
+    }
+    json_array_end(j);
+}
+
+static void write_services(struct json *j, const struct services *s)
+{
+    struct str name;
+    struct service_info info;
+    uint64_t now = clock_ms();
+
+    json_array(j, "services");
+    for (size_t i = 0; services_at(s, i, &name, &info); i++) {
+        json_object(j, NULL);
+        json_str(j, "name", name);
+        json_str(j, "state", str_of(service_state_text(info.state)));
+        if (info.last_answer_ms > 0) {
+            json_int(j, "answered_ms_ago", (int64_t)(now - info.last_answer_ms));
+        }
+        json_array(j, "endpoints");
+        for (size_t k = 0; k < info.count; k++) {
+            write_addr(j, NULL, &info.addrs[k]);
+        }
+        json_array_end(j);
+        json_object_end(j);
+    }
+    json_array_end(j);
+}
+
+static void write_sandbox(struct json *j, uint32_t missing)
+{
+    json_array(j, "sandbox_missing");
+    for (unsigned i = 0; i < SANDBOX_COUNT; i++) {
+        if ((missing & 1U << i) != 0) {
+            json_str(j, NULL, str_of(sandbox_text((enum sandbox_step)i)));
+        }
+    }
+    json_array_end(j);
+}
+
+static void write_last_reload(struct json *j, const struct admin_view *view)
+{
+    if (view->reload_wall_ms == 0) {
+        return;
+    }
+    json_object(j, "last_reload");
+    json_str(j, "outcome", str_of(reload_outcome_text(view->reload_outcome)));
+    json_int(j, "generation", (int64_t)view->reload_generation);
+    json_time(j, "time", view->reload_wall_ms);
+    json_object_end(j);
+}
+
+static void write_counters(struct json *j, const struct counters *c)
+{
+    static const struct {
+        const char *name;
+        const char *labels;
+    } rows[COUNTER_COUNT] = {
+#define ROW(name, metric, type, labels, help) [COUNTER_##name] = {metric, labels},
+        COUNTER_TABLE(ROW)
+#undef ROW
+    };
+
+    json_object(j, "counters");
+    for (unsigned i = 0; i < COUNTER_COUNT; i++) {
+        const char *labels = rows[i].labels;
+        char key[COUNTER_KEY_MAX];
+        bool plain = labels[0] == 0;
+        (void)snprintf(key, sizeof(key), "%s%s%s%s", rows[i].name, plain ? "" : "{", labels,
+                       plain ? "" : "}");
+        json_int(j, key, (int64_t)counters_sum(c, (enum counter)i));
+    }
+    json_object_end(j);
+}
+
+int admin_state_write(const struct admin_view *view, struct buf *out)
+{
+    struct json j;
+
+    json_init(&j, out);
+    json_object(&j, NULL);
+    json_str(&j, "version", STR(HIVEDOOR_VERSION));
+    json_time(&j, "time", clock_wall_ms());
+    json_bool(&j, "ready", admin_is_ready(view->counters));
+    json_int(&j, "generation", (int64_t)view->generation);
+    write_last_reload(&j, view);
+    write_processes(&j, view->counters);
+    if (view->bundle != NULL) {
+        write_listeners(&j, view->bundle->model);
+        write_sites(&j, view->bundle);
+        write_certs(&j, &view->bundle->certs);
+    }
+    write_services(&j, view->services);
+    write_sandbox(&j, view->sandbox_missing);
+    write_counters(&j, view->counters);
+    json_object_end(&j);
+    return j.failed || buf_append_str(out, STR("\n")) != OK ? ERR_LIMIT : OK;
+}

@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/keeper.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "config/bundle.h"
+#include "daemon/admin.h"
+#include "daemon/expiry.h"
+#include "daemon/services.h"
+#include "daemon/supervisor.h"
+#include "loop/timer.h"
+#include "process.h"
+
+#define COUNT_UP_MS 5000
+#define DAY_MS      (24u * 60 * 60 * 1000)
+
+struct keeper {
+    struct process process;
+    struct services *services;
+    struct admin *admin;
+    struct admin_view view;
+    struct bundle current;
+    struct bundle pending;
+    uint64_t pending_number; /* 0: none */
+    struct timer count_up;
+    struct timer warn;
+    int status;
+};
+
+/* ---- services ---- */
+
+static void on_addrs(void *arg, struct str name, const struct addr *addrs, size_t count)
+{
+    struct keeper *k = arg;
+    struct wire_msg m = {
+        .id = WIRE_ENDPOINTS,
+        .flag = WIRE_ENDPOINTS_SET,
+        .name = name,
+        .addrs = addrs,
+        .addr_count = count < WIRE_ADDRS_MAX ? count : WIRE_ADDRS_MAX,
+    };
+    struct log_line line;
+
+    wire_link_send(k->process.link, &m, NULL, 0);
+    log_begin(&line, LOG_INFO, "endpoints");
+    log_field(&line, "service", name);
+    log_field_int(&line, "count", (int64_t)count);
+    log_end(&line);
+}
+
+static void on_gone(void *arg, struct str name)
+{
+    struct keeper *k = arg;
+    struct wire_msg m = {.id = WIRE_ENDPOINTS, .flag = WIRE_ENDPOINTS_FORGET, .name = name};
+
+    wire_link_send(k->process.link, &m, NULL, 0);
+}
+
+/* ---- generations ---- */
+
+static void drop_pending(struct keeper *k)
+{
+    bundle_fini(&k->pending);
+    k->pending = (struct bundle){.model = NULL};
+    k->pending_number = 0;
+}
+
+static void on_prepare(struct keeper *k, const struct wire_msg *m, int bundle_fd)
+{
+    drop_pending(k);
+    int err = bundle_read(bundle_fd, &k->pending);
+    if (err != OK) {
+        k->pending = (struct bundle){.model = NULL};
+        process_send_failed(&k->process, m->number, err);
+        return;
+    }
+    k->pending_number = m->number;
+    wire_link_send_number(k->process.link, WIRE_PREPARED, m->number);
+}
+
+static void on_commit(struct keeper *k, uint64_t number)
+{
+    struct bundle old = k->current;
+
+    if (number == 0 || k->pending_number != number) {
+        return;
+    }
+    k->current = k->pending;
+    k->pending = (struct bundle){.model = NULL};
+    k->pending_number = 0;
+    k->view.bundle = &k->current;
+    k->view.generation = number;
+    counter_set(k->process.slot, COUNTER_GENERATION_CURRENT, number);
+    __atomic_store_n(&k->process.slot->generation, number, __ATOMIC_RELEASE);
+    process_log_as(k->current.model);
+    expiry_count(k->process.slot, &k->current.certs, old.model == NULL ? NULL : &old.certs);
+    if (services_set(k->services, k->current.model) != OK) {
+        log_event(LOG_ERROR, "no_dns_server",
+                  "no DNS server to ask: /etc/resolv.conf names none; set dns.servers");
+    }
+    bundle_fini(&old);
+    process_set_state(&k->process, SLOT_READY);
+    timer_set(&k->warn, 0);
+}
+
+/* ---- admin ---- */
+
+static void refresh(void *arg)
+{
+    struct keeper *k = arg;
+
+    services_count_up(k->services);
+    process_count_up(&k->process);
+}
+
+static void ask_reload(void *arg, uint32_t request)
+{
+    struct keeper *k = arg;
+    struct wire_msg m = {.id = WIRE_RELOAD_ASK, .request = request};
+
+    wire_link_send(k->process.link, &m, NULL, 0);
+}
+
+static void on_reload_result(struct keeper *k, const struct wire_msg *m)
+{
+    enum reload_outcome outcome =
+        m->flag <= RELOAD_FAILED ? (enum reload_outcome)m->flag : RELOAD_FAILED;
+
+    if (m->request != 0) {
+        admin_reload_done(k->admin, m->request, outcome, m->text);
+        return;
+    }
+    k->view.reload_outcome = outcome;
+    k->view.reload_generation = m->number;
+    k->view.reload_wall_ms = clock_wall_ms();
+}
+
+/* ---- messages ---- */
+
+static void on_listen(struct keeper *k, const struct wire_msg *m, int *fd)
+{
+    admin_listen(k->admin, *fd, m->request);
+    *fd = -1;
+}
+
+static void on_message(void *arg, const struct wire_msg *m, int *fds, size_t nfds)
+{
+    struct keeper *k = arg;
+
+    (void)nfds;
+    switch (m->id) {
+    case WIRE_PREPARE: on_prepare(k, m, fds[0]); break;
+    case WIRE_COMMIT: on_commit(k, m->number); break;
+    case WIRE_ABORT: drop_pending(k); break;
+    case WIRE_LISTEN: on_listen(k, m, &fds[0]); break;
+    case WIRE_UNLISTEN: admin_unlisten(k->admin, m->request); break;
+    case WIRE_HURRY: services_hurry(k->services, m->name); break;
+    case WIRE_SANDBOX: k->view.sandbox_missing = (uint32_t)m->number; break;
+    case WIRE_RELOAD_RESULT: on_reload_result(k, m); break;
+    case WIRE_DRAIN: process_set_state(&k->process, SLOT_DRAINING); break;
+    case WIRE_STOP: loop_stop(k->process.loop); break;
+    case WIRE_TICKETS:
+    case WIRE_ENDPOINTS:
+    case WIRE_CHALLENGE_ANSWER:
+    case WIRE_CUT: break; /* the workers' */
+    case WIRE_HELLO:
+    case WIRE_PREPARED:
+    case WIRE_FAILED:
+    case WIRE_DRAINED:
+    case WIRE_CHALLENGE_ASK:
+    case WIRE_RELOAD_ASK:
+    case WIRE_LOADED:
+    case WIRE_NONE:
+    case WIRE_COUNT: break; /* not a supervisor's to send: wire_decode refuses them */
+    }
+}
+
+static void on_broken(void *arg, int err)
+{
+    struct keeper *k = arg;
+
+    k->status = err == ERR_EOF || err == ERR_RESET ? EXIT_FINE : EXIT_START;
+    loop_stop(k->process.loop);
+}
+
+static void on_count_up(void *arg)
+{
+    struct keeper *k = arg;
+
+    refresh(k);
+    timer_set(&k->count_up, COUNT_UP_MS);
+}
+
+static void on_warn(void *arg)
+{
+    struct keeper *k = arg;
+
+    expiry_warn(&k->current.certs, clock_wall_ms() / 1000);
+    timer_set(&k->warn, DAY_MS);
+}
+
+/* ---- life ---- */
+
+static void keeper_init(struct keeper *k)
+{
+    static const struct services_events service_events = {on_addrs, on_gone};
+    struct process *p = &k->process;
+    struct admin_env env = {
+        .loop = p->loop,
+        .view = &k->view,
+        .refresh = refresh,
+        .reload = ask_reload,
+        .arg = k,
+    };
+
+    k->services = services_new(p->loop, p->slot, &service_events, k);
+    k->view.counters = &p->counters;
+    k->view.services = k->services;
+    k->admin = admin_new(&env);
+    timer_init(&k->count_up, p->loop, on_count_up, k);
+    timer_init(&k->warn, p->loop, on_warn, k);
+    timer_set(&k->count_up, COUNT_UP_MS);
+}
+
+static void keeper_fini(struct keeper *k)
+{
+    admin_free(k->admin);
+    services_free(k->services);
+    bundle_fini(&k->current);
+    drop_pending(k);
+    timer_fini(&k->count_up);
+    timer_fini(&k->warn);
+    process_fini(&k->process);
+}
+
+int keeper_main(const struct role_args *args)
+{
+    static const struct wire_link_events events = {on_message, on_broken};
+    struct keeper k = {.status = EXIT_FINE};
+
+    if (process_init(&k.process, args) != OK) {
+        return EXIT_START;
+    }
+    keeper_init(&k);
+    process_connect(&k.process, &events, &k);
+    loop_run(k.process.loop);
+    keeper_fini(&k);
+    return k.status;
+}

@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/loading.h"
+
+#include <limits.h>
+#include <stdlib.h>
+
+#include "base/buf.h"
+#include "base/mem.h"
+#include "config/load.h"
+#include "config/store.h"
+#include "route/table.h"
+#include "tls/tls_local_ca.h"
+#include "tls/tls_server.h"
+
+#define FILES_MAX (1024u * 1024)
+
+/* ---- the local authority of `hivedoor dev` ---- */
+
+static bool is_covered(const struct tls_set *set, struct str name)
+{
+    for (size_t i = 0; i < set->count; i++) {
+        if (tls_cert_covers(set->certs[i], name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void add_cert(struct tls_set *set, struct tls_cert *cert)
+{
+    set->certs = mem_grow(set->certs, set->count + 1, sizeof(struct tls_cert *));
+    set->certs[set->count++] = cert;
+}
+
+static void sign_missing(const struct loading_want *want, const struct model *m,
+                         struct tls_set *set, struct diags *diags)
+{
+    struct str *names = NULL;
+    size_t count = model_names(m, &names);
+    struct str *missing = mem_array(count + 1, sizeof(*missing));
+    size_t missing_count = 0;
+    struct tls_cert *cert;
+
+    for (size_t i = 0; i < count; i++) {
+        if (!is_covered(set, names[i]) && tls_local_ca_permits(names[i])) {
+            missing[missing_count++] = names[i];
+        }
+    }
+    if (missing_count > 0) {
+        int err = tls_local_ca_sign(want->local_ca, missing, missing_count, &cert);
+        if (err == OK) {
+            add_cert(set, cert);
+        } else {
+            struct diag_place place = {str_of(want->local_ca), 0, 0};
+            diags_add(diags, DIAG_WARNING, place,
+                      "the local authority could not sign a certificate: %s", err_text(err));
+        }
+    }
+    free(missing);
+    free(names);
+}
+
+/* ---- the proof ---- */
+
+static void drop_cert(struct tls_set *set, const struct tls_cert *bad, struct diags *diags)
+{
+    struct diag_place place = {bad->source, 0, 0};
+
+    diags_add(
+        diags, DIAG_WARNING, place,
+        "this certificate cannot be used (serial %.*s): the TLS library refuses it; its names "
+        "have no certificate until it is replaced",
+        STR_FMT(bad->serial));
+    for (size_t i = 0; i < set->count; i++) {
+        if (set->certs[i] == bad) {
+            tls_cert_unref(set->certs[i]);
+            set->certs[i] = set->certs[--set->count];
+            return;
+        }
+    }
+}
+
+/* Builds what a worker will build. ERR_MISMATCH: `out_bad` is a certificate that does not serve. */
+static int try_once(const struct model *m, const struct tls_set *set,
+                    const struct tls_cert **out_bad)
+{
+    static const char *const protocols[] = {"http/1.1", NULL};
+    struct tls_ticket_ring ring;
+    struct tls_server *server;
+
+    int err = tls_ticket_ring_init(&ring);
+    if (err != OK) {
+        return err;
+    }
+    struct tls_settings settings = {
+        .min_version = m->tls_min,
+        .default_name = m->unknown_site,
+        .tickets = &ring,
+        .alpn = protocols,
+    };
+    err = tls_server_new(set, &settings, &server);
+    if (err == OK) {
+        const struct tls_cert *bad = NULL;
+        err = tls_server_verify(server, &bad);
+        *out_bad = bad;
+        tls_server_unref(server);
+    }
+    mem_wipe(&ring, sizeof(ring));
+    return err;
+}
+
+static int prove(const struct model *m, struct tls_set *set, struct diags *diags)
+{
+    int err;
+
+    route_table_free(route_table_new(m));
+    do {
+        const struct tls_cert *bad = NULL;
+        err = try_once(m, set, &bad);
+        if (err != OK && bad == NULL) {
+            struct diag_place place = {STR("certificates"), 0, 0};
+            diags_add(diags, DIAG_ERROR, place, "TLS cannot be set up: %s", err_text(err));
+            return ERR_SYNTAX;
+        }
+        if (err != OK) {
+            drop_cert(set, bad, diags);
+        }
+    } while (err != OK);
+    return OK;
+}
+
+/* ---- the supervisor's part ---- */
+
+static size_t copy_addrs(struct addr dst[static BUNDLE_LISTEN_MAX], const struct addr *src,
+                         size_t count)
+{
+    size_t n = count < BUNDLE_LISTEN_MAX ? count : BUNDLE_LISTEN_MAX;
+
+    for (size_t i = 0; i < n; i++) {
+        dst[i] = src[i];
+    }
+    return n;
+}
+
+static void add_watch(struct bundle_plan *plan, struct str path)
+{
+    plan->watch = mem_grow(plan->watch, plan->watch_count + 1, sizeof(char *));
+    plan->watch[plan->watch_count++] = str_dup(path);
+}
+
+/* Configuration, what was substituted into it, and everything under `certificates:`. */
+static void list_files(const char *config_path, const struct model *m, struct bundle_plan *plan)
+{
+    struct diags diags;
+    struct buf files;
+    struct model *again = NULL;
+    struct str path;
+
+    add_watch(plan, str_of(config_path));
+    for (size_t i = 0; i < m->certificate_count; i++) {
+        add_watch(plan, m->certificates[i]);
+    }
+    diags_init(&diags);
+    buf_init(&files, FILES_MAX);
+    (void)!load_file(config_path, &diags, &files, &again);
+    struct str rest = buf_str(&files);
+    while (str_next(&rest, '\n', &path)) {
+        if (path.len > 0 && path.len < PATH_MAX) {
+            add_watch(plan, path);
+        }
+    }
+    model_free(again);
+    buf_fini(&files);
+    diags_fini(&diags);
+}
+
+static void make_plan(const char *config_path, const struct store_digest *digest, struct loading *l)
+{
+    const struct model *m = l->model;
+    struct bundle_plan *plan = &l->plan;
+
+    plan->http_count = copy_addrs(plan->http, m->listen_http, m->listen_http_count);
+    plan->https_count = copy_addrs(plan->https, m->listen_https, m->listen_https_count);
+    plan->admin = m->admin;
+    plan->workers = m->workers;
+    plan->drain_ms = m->drain_ms;
+    plan->log_level = (uint8_t)m->log_level;
+    plan->access = (uint8_t)m->access;
+    memcpy(plan->digest, digest->bytes, sizeof(plan->digest));
+    if (m->acme.folder.len > 0) {
+        plan->challenge_folder = str_dup(m->acme.folder);
+    }
+    list_files(config_path, m, plan);
+}
+
+static void count_names(struct loading *l)
+{
+    struct str *names = NULL;
+
+    l->names = model_names(l->model, &names);
+    for (size_t i = 0; i < l->names; i++) {
+        l->names_covered += is_covered(&l->certs, names[i]);
+    }
+    free(names);
+}
+
+int loading_run(const struct loading_want *want, struct diags *diags, struct loading *out)
+{
+    struct loading l = {.model = NULL};
+    struct store_digest digest;
+
+    int err = store_load(want->config_path, want->previous, diags, &l.model, &l.certs, &digest);
+    if (err != OK) {
+        return err;
+    }
+    if (want->local_ca != NULL) {
+        sign_missing(want, l.model, &l.certs, diags);
+    }
+    err = prove(l.model, &l.certs, diags);
+    if (err != OK) {
+        loading_fini(&l);
+        return err;
+    }
+    make_plan(want->config_path, &digest, &l);
+    count_names(&l);
+    *out = l;
+    return OK;
+}
+
+void loading_fini(struct loading *l)
+{
+    model_free(l->model);
+    tls_set_fini(&l->certs);
+    bundle_plan_fini(&l->plan);
+}

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MIT */
+#include "process.h"
+
+#include <unistd.h>
+
+#include "base/log.h"
+#include "daemon/sandbox.h"
+
+int process_init(struct process *p, const struct role_args *args)
+{
+    *p = (struct process){.args = args};
+    p->missing = sandbox_begin(args->role, args->parent);
+    int err = counters_open(ROLE_FD_COUNTERS, args->slots, &p->counters);
+    if (err != OK) {
+        return err;
+    }
+    size_t index = role_slot(args);
+    if (index >= args->slots) {
+        counters_fini(&p->counters);
+        return ERR_RANGE;
+    }
+    p->slot = slot_adopt(&p->counters, index, args->role == ROLE_KEEPER ? SLOT_KEEPER : SLOT_WORKER,
+                         args->index);
+    process_set_state(p, SLOT_STARTING);
+    counter_inc(p->slot, COUNTER_PROCESS_STARTS);
+    p->loop = loop_new();
+    return OK;
+}
+
+void process_connect(struct process *p, const struct wire_link_events *events, void *arg)
+{
+    p->missing |= sandbox_seal(p->args->role);
+    p->link = wire_link_new(p->loop, ROLE_FD_WIRE, WIRE_SUPERVISOR, events, arg);
+    wire_link_send_number(p->link, WIRE_HELLO, p->missing);
+}
+
+void process_fini(struct process *p)
+{
+    wire_link_free(p->link);
+    process_count_up(p);
+    process_set_state(p, SLOT_DOWN);
+    loop_free(p->loop);
+    counters_fini(&p->counters);
+    log_flush();
+}
+
+enum log_form process_log_form(enum model_access access)
+{
+    switch (access) {
+    case MODEL_ACCESS_JSON: return LOG_JSON;
+    case MODEL_ACCESS_TEXT: return LOG_TEXT;
+    case MODEL_ACCESS_OFF:
+    case MODEL_ACCESS_AUTO: break;
+    }
+    return isatty(STDOUT_FILENO) == 1 ? LOG_TEXT : LOG_JSON;
+}
+
+void process_log_as(const struct model *m)
+{
+    log_set_level(m->log_level);
+    log_set_form(process_log_form(m->access));
+}
+
+void process_set_state(struct process *p, enum slot_state state)
+{
+    __atomic_store_n(&p->slot->state, (uint32_t)state, __ATOMIC_RELEASE);
+}
+
+void process_send_failed(struct process *p, uint64_t number, int err)
+{
+    struct wire_msg m = {.id = WIRE_FAILED, .number = number, .text = str_of(err_text(err))};
+
+    wire_link_send(p->link, &m, NULL, 0);
+}
+
+void process_count_up(struct process *p)
+{
+    counter_set(p->slot, COUNTER_LOG_LOST, log_lost());
+    counter_set(p->slot, COUNTER_CHECKS_FAILED, err_checks_failed());
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What keeper and worker do alike from their first instruction: sandbox, shared counters, loop,
+ * link to the supervisor, log form. Private to the daemon floor.
+ */
+#ifndef HIVEDOOR_DAEMON_PROCESS_H
+#define HIVEDOOR_DAEMON_PROCESS_H
+
+#include "config/model.h"
+#include "daemon/role.h"
+#include "daemon/wire_link.h"
+#include "loop/loop.h"
+#include "stats/counter.h"
+
+#include <stdint.h>
+
+struct process {
+    const struct role_args *args; /* borrowed */
+    struct counters counters;
+    struct slot *slot;
+    struct loop *loop;
+    struct wire_link *link; /* NULL until process_connect */
+    uint32_t missing;       /* sandbox steps left out */
+};
+
+/* Sandbox's first steps, counters, loop. ERR_IO: started by something that is not our supervisor.
+ */
+int process_init(struct process *p, const struct role_args *args) MUST_USE;
+/* Sandbox's last steps, then the link: HELLO is sent. */
+void process_connect(struct process *p, const struct wire_link_events *events, void *arg);
+void process_fini(struct process *p);
+/* Level and form of the log as a model says. */
+void process_log_as(const struct model *m);
+/* SLOT_STARTING -> SLOT_READY -> SLOT_DRAINING. */
+void process_set_state(struct process *p, enum slot_state state);
+/* Sends that generation `number` cannot be built. */
+void process_send_failed(struct process *p, uint64_t number, int err);
+/* Copies what the process counts elsewhere (lost lines, failed checks) into its counters. */
+void process_count_up(struct process *p);
+/* How access and event lines look: as configured, or readable on a terminal. */
+enum log_form process_log_form(enum model_access access);
+
+#endif

@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/services.h"
+
+#include <stdlib.h>
+
+#include "base/list.h"
+#include "base/map.h"
+#include "base/mem.h"
+#include "dns/resolver.h"
+#include "stats/text.h"
+
+struct item {
+    struct list node;
+    struct services *owner;
+    struct str name; /* "host:port", owned */
+    struct service *service;
+    bool wanted; /* by the model being taken over */
+    uint64_t *cell;
+};
+
+struct services {
+    struct loop *loop;
+    struct slot *slot;
+    const struct services_events *events;
+    void *arg;
+    struct resolver *system;   /* of resolv.conf, NULL: it names nobody */
+    struct resolver *resolver; /* in use: `system`, or one for configured servers */
+    struct addr *servers;      /* configured ones, owned */
+    size_t server_count;
+    struct list items; /* struct item, in the order of the model */
+    struct map *by_name;
+    size_t count;
+    struct resolver_stats counted; /* of the resolver in use, already in the counters */
+};
+
+static struct item *item_of(struct list *node)
+{
+    return CONTAINER_OF(node, struct item, node);
+}
+
+struct services *services_new(struct loop *loop, struct slot *slot,
+                              const struct services_events *events, void *arg)
+{
+    struct services *s = NEW(struct services);
+
+    s->loop = loop;
+    s->slot = slot;
+    s->events = events;
+    s->arg = arg;
+    s->by_name = map_new();
+    list_init(&s->items);
+    if (resolver_new(loop, NULL, 0, &s->system) != OK) {
+        s->system = NULL;
+    }
+    s->resolver = s->system;
+    return s;
+}
+
+static void item_free(struct item *it)
+{
+    struct services *s = it->owner;
+
+    service_free(it->service);
+    __atomic_store_n(it->cell, 0, __ATOMIC_RELAXED);
+    list_remove(&it->node);
+    (void)map_remove(s->by_name, it->name);
+    s->count--;
+    free((void *)(uintptr_t)it->name.ptr);
+    loop_free_later(s->loop, it);
+}
+
+static void drop_all(struct services *s)
+{
+    LIST_EACH (&s->items, it, tmp) {
+        item_free(item_of(it));
+    }
+}
+
+void services_free(struct services *s)
+{
+    if (s == NULL) {
+        return;
+    }
+    drop_all(s);
+    if (s->resolver != s->system) {
+        resolver_free(s->resolver);
+    }
+    resolver_free(s->system);
+    map_free(s->by_name);
+    free(s->servers);
+    loop_free_later(s->loop, s);
+}
+
+static void on_service(void *arg, struct service *service, const struct addr *addrs, size_t count)
+{
+    struct item *it = arg;
+    struct services *s = it->owner;
+
+    (void)service;
+    __atomic_store_n(it->cell, count, __ATOMIC_RELAXED);
+    s->events->on_endpoints(s->arg, it->name, addrs, count);
+}
+
+static uint64_t *gauge_of(struct services *s, struct str name)
+{
+    struct buf labels;
+
+    buf_init(&labels, SERIES_LABELS_MAX);
+    (void)!text_label(&labels, "service", name);
+    uint64_t *cell = series_cell(s->slot, SERIES_SERVICE_ENDPOINTS, buf_str(&labels));
+    buf_fini(&labels);
+    return cell;
+}
+
+static void item_new(struct services *s, const struct model_target *t, uint32_t refresh_ms)
+{
+    struct item *it = NEW(struct item);
+
+    it->owner = s;
+    it->name = str_n(str_dup(t->service), t->service.len);
+    it->wanted = true;
+    it->cell = gauge_of(s, it->name);
+    list_push_back(&s->items, &it->node);
+    (void)map_put(s->by_name, it->name, it);
+    s->count++;
+    struct service_spec spec = {t->host, t->port, refresh_ms};
+    it->service = service_new(s->loop, s->resolver, spec, on_service, it);
+}
+
+static bool has_same_servers(const struct services *s, const struct model *m)
+{
+    if (s->server_count != m->dns_server_count) {
+        return false;
+    }
+    for (size_t i = 0; i < s->server_count; i++) {
+        if (!addr_eq(&s->servers[i], &m->dns_servers[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Other servers: everything is asked anew. The workers keep what they know meanwhile. */
+static void take_servers(struct services *s, const struct model *m)
+{
+    if (has_same_servers(s, m)) {
+        return;
+    }
+    services_count_up(s);
+    drop_all(s);
+    if (s->resolver != s->system) {
+        resolver_free(s->resolver);
+    }
+    free(s->servers);
+    s->server_count = m->dns_server_count;
+    s->servers = mem_array(m->dns_server_count, sizeof(struct addr));
+    for (size_t i = 0; i < m->dns_server_count; i++) {
+        s->servers[i] = m->dns_servers[i];
+    }
+    s->resolver = s->system;
+    if (m->dns_server_count > 0 &&
+        resolver_new(s->loop, s->servers, s->server_count, &s->resolver) != OK) {
+        s->resolver = NULL;
+    }
+    s->counted = (struct resolver_stats){.asked = 0};
+}
+
+static void want_target(struct services *s, const struct model_target *t, uint32_t refresh_ms)
+{
+    struct item *it = map_get(s->by_name, t->service);
+
+    if (t->is_literal) {
+        return;
+    }
+    if (it == NULL) {
+        item_new(s, t, refresh_ms);
+        return;
+    }
+    it->wanted = true;
+    service_set_refresh(it->service, refresh_ms);
+}
+
+int services_set(struct services *s, const struct model *m)
+{
+    const struct model_target **targets = NULL;
+
+    take_servers(s, m);
+    size_t count = model_targets(m, &targets);
+    if (s->resolver == NULL) {
+        free(targets);
+        return ERR_NOT_FOUND;
+    }
+    LIST_EACH (&s->items, it, tmp) {
+        item_of(it)->wanted = false;
+    }
+    for (size_t i = 0; i < count; i++) {
+        want_target(s, targets[i], m->dns_refresh_ms);
+    }
+    LIST_EACH (&s->items, it, tmp) {
+        struct item *item = item_of(it);
+        if (!item->wanted) {
+            s->events->on_gone(s->arg, item->name);
+            item_free(item);
+        }
+    }
+    free(targets);
+    return OK;
+}
+
+void services_hurry(struct services *s, struct str name)
+{
+    struct item *it = map_get(s->by_name, name);
+
+    if (it != NULL) {
+        service_hurry(it->service);
+    }
+}
+
+size_t services_count(const struct services *s)
+{
+    return s->count;
+}
+
+bool services_at(const struct services *s, size_t i, struct str *out_name,
+                 struct service_info *out_info)
+{
+    struct list *node = s->items.next;
+
+    while (i > 0 && node != &s->items) {
+        node = node->next;
+        i--;
+    }
+    if (node == &s->items) {
+        return false;
+    }
+    const struct item *it = item_of(node);
+    *out_name = it->name;
+    service_info(it->service, out_info);
+    return true;
+}
+
+void services_count_up(struct services *s)
+{
+    struct resolver_stats now;
+
+    if (s->resolver == NULL) {
+        return;
+    }
+    resolver_stats(s->resolver, &now);
+    counter_add(s->slot, COUNTER_DNS_QUERIES, now.asked - s->counted.asked);
+    counter_add(s->slot, COUNTER_DNS_FAILURES, now.failed - s->counted.failed);
+    counter_add(s->slot, COUNTER_DNS_TRUNCATED, now.truncated - s->counted.truncated);
+    s->counted = now;
+}

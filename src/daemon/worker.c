@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/worker.h"
+
+#include <stdlib.h>
+
+#include "base/fd.h"
+#include "base/list.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "daemon/generation.h"
+#include "daemon/listeners.h"
+#include "daemon/supervisor.h"
+#include "loop/timer.h"
+#include "process.h"
+#include "tls/tls_server.h"
+
+#define COUNT_UP_MS 5000
+
+struct port {
+    struct list node;
+    uint32_t number;
+    int fd; /* owned */
+};
+
+struct worker {
+    struct process process;
+    struct tls_ticket_ring tickets;
+    struct proxy *proxy;
+    struct generation *current;
+    struct generation *pending;
+    struct list ports;
+    struct timer count_up;
+    int status;
+};
+
+/* ---- what the data path asks of us ---- */
+
+static void ask_challenge(void *arg, uint32_t id, struct str token)
+{
+    struct worker *w = arg;
+    struct wire_msg m = {.id = WIRE_CHALLENGE_ASK, .request = id, .name = token};
+
+    if (token.len > WIRE_NAME_MAX) {
+        proxy_challenge_answer(w->proxy, id, false, STR(""));
+        return;
+    }
+    wire_link_send(w->process.link, &m, NULL, 0);
+}
+
+static void hurry(void *arg, struct str service)
+{
+    struct worker *w = arg;
+    struct wire_msg m = {.id = WIRE_HURRY, .name = service};
+
+    if (service.len <= WIRE_NAME_MAX) {
+        wire_link_send(w->process.link, &m, NULL, 0);
+    }
+}
+
+static void on_drained(void *arg)
+{
+    struct worker *w = arg;
+    struct wire_msg m = {.id = WIRE_DRAINED};
+
+    wire_link_send(w->process.link, &m, NULL, 0);
+}
+
+/* ---- what the supervisor says ---- */
+
+static void on_prepare(struct worker *w, const struct wire_msg *m, int bundle_fd)
+{
+    generation_abort(w->pending);
+    w->pending = NULL;
+    int err = generation_build(w->proxy, w->process.slot, m->number, bundle_fd, &w->pending);
+    if (err != OK) {
+        process_send_failed(&w->process, m->number, err);
+        return;
+    }
+    wire_link_send_number(w->process.link, WIRE_PREPARED, m->number);
+}
+
+static void on_commit(struct worker *w, uint64_t number)
+{
+    struct generation *old = w->current;
+
+    if (w->pending == NULL || !CHECK(generation_number(w->pending) == number)) {
+        return;
+    }
+    w->current = w->pending;
+    w->pending = NULL;
+    process_log_as(generation_model(w->current));
+    generation_commit(w->current, old);
+    if (old == NULL) {
+        process_set_state(&w->process, SLOT_READY);
+    }
+}
+
+static void on_abort(struct worker *w, uint64_t number)
+{
+    if (w->pending != NULL && generation_number(w->pending) == number) {
+        generation_abort(w->pending);
+        w->pending = NULL;
+    }
+}
+
+static void on_listen(struct worker *w, const struct wire_msg *m, int *fd)
+{
+    struct port *p = NEW(struct port);
+
+    p->number = m->request;
+    p->fd = *fd;
+    *fd = -1;
+    list_push_back(&w->ports, &p->node);
+    proxy_listen(w->proxy, p->fd, m->flag == LISTENERS_HTTPS ? PROXY_PORT_HTTPS : PROXY_PORT_HTTP);
+}
+
+static void port_free(struct worker *w, struct port *p)
+{
+    proxy_unlisten(w->proxy, p->fd);
+    fd_close(&p->fd);
+    list_remove(&p->node);
+    free(p);
+}
+
+static void on_unlisten(struct worker *w, uint32_t number)
+{
+    LIST_EACH (&w->ports, it, tmp) {
+        struct port *p = CONTAINER_OF(it, struct port, node);
+        if (p->number == number) {
+            port_free(w, p);
+        }
+    }
+}
+
+static void on_endpoints(struct worker *w, const struct wire_msg *m)
+{
+    struct addr *addrs = mem_array(m->addr_count, sizeof(*addrs));
+
+    wire_addrs(m, addrs);
+    upstream_update(proxy_upstream(w->proxy), m->name, addrs, m->addr_count);
+    free(addrs);
+}
+
+static void on_drain(struct worker *w)
+{
+    process_set_state(&w->process, SLOT_DRAINING);
+    proxy_drain(w->proxy);
+}
+
+static void on_message(void *arg, const struct wire_msg *m, int *fds, size_t nfds)
+{
+    struct worker *w = arg;
+
+    (void)nfds;
+    switch (m->id) {
+    case WIRE_PREPARE: on_prepare(w, m, fds[0]); break;
+    case WIRE_COMMIT: on_commit(w, m->number); break;
+    case WIRE_ABORT: on_abort(w, m->number); break;
+    case WIRE_LISTEN: on_listen(w, m, &fds[0]); break;
+    case WIRE_UNLISTEN: on_unlisten(w, m->request); break;
+    case WIRE_TICKETS: wire_ring(m, &w->tickets); break;
+    case WIRE_ENDPOINTS: on_endpoints(w, m); break;
+    case WIRE_CHALLENGE_ANSWER:
+        proxy_challenge_answer(w->proxy, m->request, m->flag != 0, m->text);
+        break;
+    case WIRE_DRAIN: on_drain(w); break;
+    case WIRE_CUT: proxy_cut(w->proxy); break;
+    case WIRE_STOP: loop_stop(w->process.loop); break;
+    case WIRE_HURRY:
+    case WIRE_SANDBOX:
+    case WIRE_RELOAD_RESULT: break; /* the keeper's */
+    case WIRE_HELLO:
+    case WIRE_PREPARED:
+    case WIRE_FAILED:
+    case WIRE_DRAINED:
+    case WIRE_CHALLENGE_ASK:
+    case WIRE_RELOAD_ASK:
+    case WIRE_LOADED:
+    case WIRE_NONE:
+    case WIRE_COUNT: break; /* not a supervisor's to send: wire_decode refuses them */
+    }
+}
+
+/* Without a supervisor there is nothing to go on for. */
+static void on_broken(void *arg, int err)
+{
+    struct worker *w = arg;
+
+    w->status = err == ERR_EOF || err == ERR_RESET ? EXIT_FINE : EXIT_START;
+    loop_stop(w->process.loop);
+}
+
+static void on_count_up(void *arg)
+{
+    struct worker *w = arg;
+
+    process_count_up(&w->process);
+    timer_set(&w->count_up, COUNT_UP_MS);
+}
+
+/* ---- life ---- */
+
+static void worker_init(struct worker *w)
+{
+    struct proxy_env env = {
+        .loop = w->process.loop,
+        .slot = w->process.slot,
+        .tickets = &w->tickets,
+        .access_text = w->process.args->form == LOG_TEXT,
+        .challenge_ask = ask_challenge,
+        .hurry = hurry,
+        .drained = on_drained,
+        .arg = w,
+    };
+
+    list_init(&w->ports);
+    w->proxy = proxy_new(&env);
+    timer_init(&w->count_up, w->process.loop, on_count_up, w);
+    timer_set(&w->count_up, COUNT_UP_MS);
+}
+
+static void worker_fini(struct worker *w)
+{
+    LIST_EACH (&w->ports, it, tmp) {
+        port_free(w, CONTAINER_OF(it, struct port, node));
+    }
+    generation_abort(w->pending);
+    generation_retire(w->current);
+    proxy_free(w->proxy);
+    timer_fini(&w->count_up);
+    process_fini(&w->process);
+    mem_secret_free(w, sizeof(*w));
+}
+
+int worker_main(const struct role_args *args)
+{
+    static const struct wire_link_events events = {on_message, on_broken};
+    struct worker *w = mem_secret_new(sizeof(*w)); /* ticket keys live in it */
+
+    if (process_init(&w->process, args) != OK) {
+        mem_secret_free(w, sizeof(*w));
+        return EXIT_START;
+    }
+    worker_init(w);
+    process_connect(&w->process, &events, w);
+    loop_run(w->process.loop);
+    int status = w->status;
+    worker_fini(w);
+    return status;
+}
