@@ -8,6 +8,7 @@
 #ifndef HIVEDOOR_CONFIG_STORE_H
 #define HIVEDOOR_CONFIG_STORE_H
 
+#include "config/bundle.h"
 #include "config/diag.h"
 #include "config/model.h"
 #include "tls/tls_match.h"
@@ -21,13 +22,13 @@ struct store_digest {
 };
 
 /*
- * Loads everything that `config_path` says: model, certificates, digest. `previous` may be NULL.
+ * Loads everything that `config_path` says: model and certificates (*out_found, the caller's:
+ * bundle_fini), digest. `previous` may be NULL.
  * ERR_SYNTAX when the configuration has errors (all in `diags`); a broken or missing certificate is
  * a warning, never an error: the site is refused on 443 until it is there.
  */
 int store_load(const char *config_path, const struct tls_set *previous, struct diags *diags,
-               struct model **out_model, struct tls_set *out_certs, struct store_digest *out_digest)
-    MUST_USE;
+               struct bundle *out_found, struct store_digest *out_digest) MUST_USE;
 /*
  * Every path whose change may mean another configuration: the file itself, what is substituted into
  * it, the entries of `certificates:` and their direct subfolders. Absolute where the file says so or

@@ -190,7 +190,7 @@ static void match(struct tls_matcher *matcher, const struct model *m,
 }
 
 int store_load(const char *config_path, const struct tls_set *previous, struct diags *diags,
-               struct model **out_model, struct tls_set *out_certs, struct store_digest *out_digest)
+               struct bundle *out_found, struct store_digest *out_digest)
 {
     /* First, so that a change while we read is seen as one afterwards. An unreadable file is
      * reported by load_file. */
@@ -207,10 +207,11 @@ int store_load(const char *config_path, const struct tls_set *previous, struct d
     g.matcher = tls_matcher_new(gather_note, &g);
     struct store_walk walk = {.arg = &g, .on_file = gather_file, .on_fault = gather_fault};
     store_walk_run(&walk, m);
-    match(g.matcher, m, previous, out_certs);
+    struct bundle found = {.model = m};
+    match(g.matcher, m, previous, &found.certs);
     tls_matcher_free(g.matcher);
-    report_missing(config_path, m, out_certs, diags);
-    *out_model = m;
+    report_missing(config_path, m, &found.certs, diags);
+    *out_found = found;
     *out_digest = digest;
     return OK;
 }

@@ -209,10 +209,13 @@ int loading_run(const struct loading_want *want, struct diags *diags, struct loa
     struct loading l = {.model = NULL};
     struct store_digest digest;
 
-    int err = store_load(want->config_path, want->previous, diags, &l.model, &l.certs, &digest);
+    struct bundle found = {.model = NULL};
+    int err = store_load(want->config_path, want->previous, diags, &found, &digest);
     if (err != OK) {
         return err;
     }
+    l.model = found.model;
+    l.certs = found.certs;
     if (want->local_ca != NULL) {
         sign_missing(want, l.model, &l.certs, diags);
     }

@@ -88,8 +88,7 @@ static int place_fini(void **state)
 
 struct result {
     struct diags diags;
-    struct model *model;
-    struct tls_set certs;
+    struct bundle found;
     struct store_digest digest;
     int err;
 };
@@ -98,13 +97,12 @@ static void result_init(struct result *r, const struct place *p, const struct tl
 {
     *r = (struct result){.err = OK};
     diags_init(&r->diags);
-    r->err = store_load(p->config, previous, &r->diags, &r->model, &r->certs, &r->digest);
+    r->err = store_load(p->config, previous, &r->diags, &r->found, &r->digest);
 }
 
 static void result_fini(struct result *r)
 {
-    model_free(r->model);
-    tls_set_fini(&r->certs);
+    bundle_fini(&r->found);
     diags_fini(&r->diags);
 }
 
@@ -126,8 +124,8 @@ static void test_store_matches_across_folders(void **state)
     struct store_digest digest;
     result_init(&r, p, NULL);
     assert_int_equal(r.err, OK);
-    assert_int_equal(r.certs.count, 1);
-    assert_true(r.certs.certs[0]->key.len > 0);
+    assert_int_equal(r.found.certs.count, 1);
+    assert_true(r.found.certs.certs[0]->key.len > 0);
     assert_false(says(&r, "found no certificate for"));
     assert_int_equal(store_digest(p->config, &digest), OK);
     assert_memory_equal(digest.bytes, r.digest.bytes, 32);
@@ -171,15 +169,15 @@ static void test_store_keeps_what_runs(void **state)
     struct result second;
     result_init(&first, p, NULL);
     remove_file(p, "certs/sub/any.name");
-    result_init(&second, p, &first.certs);
+    result_init(&second, p, &first.found.certs);
     assert_int_equal(second.err, OK);
-    assert_int_equal(second.certs.count, 1);
+    assert_int_equal(second.found.certs.count, 1);
     assert_true(second.diags.count > 0);
     assert_int_equal(second.diags.errors, 0);
     result_fini(&second);
     result_init(&second, p, NULL);
     assert_int_equal(second.err, OK);
-    assert_int_equal(second.certs.count, 0);
+    assert_int_equal(second.found.certs.count, 0);
     assert_true(says(&second, "found no certificate for \"a.test\""));
     result_fini(&second);
     result_fini(&first);
@@ -198,7 +196,7 @@ static void test_store_warns_and_goes_on(void **state)
                     "sites:\n  a.test: {to: \"http://a:1\", aliases: [b.test]}\n"));
     result_init(&r, p, NULL);
     assert_int_equal(r.err, OK);
-    assert_int_equal(r.certs.count, 1);
+    assert_int_equal(r.found.certs.count, 1);
     assert_true(says(&r, "larger than 1 MiB"));
     assert_true(says(&r, "No such file"));
     assert_true(says(&r, "found no certificate for \"b.test\""));
@@ -234,7 +232,7 @@ static void test_store_watch_lists_folders(void **state)
     write_bytes(p, "h.yml", STR(CONFIG "workers: ${file:w}\n"));
     result_init(&r, p, NULL);
     assert_int_equal(r.err, OK);
-    store_watch(p->config, r.model, &paths, &count);
+    store_watch(p->config, r.found.model, &paths, &count);
     assert_int_equal(count, 4);
     assert_true(has_path(paths, count, p, "h.yml"));
     assert_true(has_path(paths, count, p, "w"));
