@@ -196,8 +196,8 @@ static int split_path(struct str text, struct target *t)
     ptrdiff_t mark = str_find(text, '?');
     struct str path = mark < 0 ? text : str_sub(text, 0, (size_t)mark);
     struct str query = mark < 0 ? STR("") : str_from(text, (size_t)mark);
-    if (!chars_all(path, CHARS_PATH) || !chars_all(query, CHARS_QUERY) ||
-        !is_encoding_whole(query)) {
+    /* A lone "%" in a query means nothing to us and browsers send it: it passes byte for byte. */
+    if (!chars_all(path, CHARS_PATH) || !chars_all(query, CHARS_QUERY)) {
         return ERR_SYNTAX;
     }
     t->path = path.len > 0 ? path : STR("/");

@@ -74,21 +74,23 @@ static void set_host(struct exchange *ex)
     }
 }
 
-static void set_target(struct exchange *ex)
+/* A path that only normalising leads below the prefix ("/x/../api") has no rest of its own bytes to
+ * send on; what was decoded must never be sent as if it had come so. */
+static int set_target(struct exchange *ex)
 {
     struct str path = ex->target.path;
-    if (ex->route->strip &&
+    if (ex->route->strip && !str_eq(path, STR("*")) &&
         path_strip(ex->target.path, ex->route->prefix, &path) != OK) {
-        path = str_from(ex->target.match, ex->route->prefix.len);
-        path = path.len == 0 ? STR("/") : path;
+        return ERR_SYNTAX;
     }
     ex->request->target =
         ex->target.query.len == 0
             ? path
             : arena_printf(ex->arena, "%.*s%.*s", STR_FMT(path), STR_FMT(ex->target.query));
+    return OK;
 }
 
-static void rewrite_request(struct exchange *ex)
+static int rewrite_request(struct exchange *ex)
 {
     set_host(ex);
     hop_strip(ex->request, &ex->hop);
@@ -100,7 +102,7 @@ static void rewrite_request(struct exchange *ex)
                           .host = ex->target.authority,
                           .trusted = is_trusted(ex)};
     forwarded_apply(ex->request, &f);
-    set_target(ex);
+    return set_target(ex);
 }
 
 /* ---- the decision ---- */
@@ -131,7 +133,10 @@ static void to_service(struct exchange *ex, size_t site_index)
         exchange_fail(ex, why);
         return;
     }
-    rewrite_request(ex);
+    if (rewrite_request(ex) != OK) {
+        exchange_fail(ex, WHY_BAD_TARGET);
+        return;
+    }
     exchange_connect(ex);
 }
 
