@@ -30,9 +30,9 @@ struct bundle_plan {
     struct addr admin; /* len 0: off */
     uint32_t workers;  /* 0: auto */
     uint32_t drain_ms;
-    uint8_t log_level;  /* enum log_level */
-    uint8_t access;     /* enum model_access */
-    uint8_t digest[32]; /* SHA-256 over every byte that was read: equal means unchanged */
+    uint8_t log_level;      /* enum log_level */
+    uint8_t access;         /* enum model_access */
+    uint8_t digest[32];     /* SHA-256 over every byte that was read: equal means unchanged */
     char *challenge_folder; /* owned, NUL-terminated, NULL if none */
     char **watch;           /* owned: files and folders to watch */
     size_t watch_count;
@@ -41,7 +41,7 @@ struct bundle_plan {
 void bundle_plan_fini(struct bundle_plan *plan);
 
 struct bundle {
-    struct model *model; /* owned */
+    struct model *model;  /* owned */
     struct tls_set certs; /* owned; without keys in the keeper's */
 };
 

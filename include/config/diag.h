@@ -42,9 +42,10 @@ struct diag_place {
     uint32_t column;
 };
 /* Copies everything; control characters in the text become "?". Beyond DIAG_MAX it only counts. */
-void diags_add(struct diags *d, enum diag_level level, struct diag_place place, const char *fmt, ...)
-    __attribute__((format(printf, 4, 5)));
-/* The start of `s`, at most 80 bytes, never cut inside a UTF-8 sequence: what a diagnostic quotes. */
+void diags_add(struct diags *d, enum diag_level level, struct diag_place place, const char *fmt,
+               ...) __attribute__((format(printf, 4, 5)));
+/* The start of `s`, at most 80 bytes, never cut inside a UTF-8 sequence: what a diagnostic quotes.
+ */
 struct str diag_cut(struct str s);
 /* Appends "FILE:LINE:COLUMN: error: TEXT\n" for each; without a line, "FILE: error: TEXT\n". */
 int diags_print(const struct diags *d, struct buf *out) MUST_USE;

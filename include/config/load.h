@@ -15,8 +15,8 @@
 
 /*
  * Reads, substitutes ${NAME} and ${file:PATH}, checks everything, fills in defaults. On errors
- * *out_model is not written, ERR_SYNTAX is returned and `diags` says all; warnings may come with OK.
- * `out_files` (may be NULL) gets the paths read besides `path` (for ${file:}), one a line.
+ * *out_model is not written, ERR_SYNTAX is returned and `diags` says all; warnings may come with
+ * OK. `out_files` (may be NULL) gets the paths read besides `path` (for ${file:}), one a line.
  */
 int load_file(const char *path, struct diags *diags, struct buf *out_files,
               struct model **out_model) MUST_USE;

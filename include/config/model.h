@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The configuration as a value: what the file says, checked, with every default filled in.
- * Immutable once made. Made by config/load in the loader, and again, from the normalised text in the
- * bundle and by the same code, in keeper and workers. All strings live in the model's arena.
+ * Immutable once made. Made by config/load in the loader, and again, from the normalised text in
+ * the bundle and by the same code, in keeper and workers. All strings live in the model's arena.
  */
 #ifndef HIVEDOOR_CONFIG_MODEL_H
 #define HIVEDOOR_CONFIG_MODEL_H
@@ -18,10 +18,10 @@
 
 /* Where bytes of a site go: a name to be resolved (or a literal address) and a port. */
 struct model_target {
-    struct str text;  /* as written: "http://service-a:5000" */
-    struct str host;  /* lower case; without brackets; a trailing dot (absolute name) is kept */
-    uint16_t port;    /* 80 unless written */
-    bool is_literal;  /* host is an address: `addr` holds it with its port */
+    struct str text; /* as written: "http://service-a:5000" */
+    struct str host; /* lower case; without brackets; a trailing dot (absolute name) is kept */
+    uint16_t port;   /* 80 unless written */
+    bool is_literal; /* host is an address: `addr` holds it with its port */
     struct addr addr;
     struct str service; /* "host:port", the name under which endpoints are published */
 };
@@ -37,16 +37,16 @@ struct model_timeouts { /* all in milliseconds */
 };
 
 struct model_limits {
-    uint32_t header_bytes;   /* request line and fields together */
-    uint32_t headers;        /* number of fields */
-    uint32_t connections;    /* a worker's client connections; 0: auto, from the fd limit */
-    uint64_t body_bytes;     /* UINT64_MAX: none */
+    uint32_t header_bytes; /* request line and fields together */
+    uint32_t headers;      /* number of fields */
+    uint32_t connections;  /* a worker's client connections; 0: auto, from the fd limit */
+    uint64_t body_bytes;   /* UINT64_MAX: none */
 };
 
 struct model_route {
     struct str prefix; /* "/" or "/api": whole segments, no slash at the end */
     struct model_target to;
-    bool strip;        /* the prefix is cut off before the path goes on */
+    bool strip;                     /* the prefix is cut off before the path goes on */
     struct model_timeouts timeouts; /* site's and global ones inherited */
     uint64_t body_bytes;
 };
@@ -54,7 +54,7 @@ struct model_route {
 enum model_http { MODEL_HTTP_REDIRECT, MODEL_HTTP_SERVE, MODEL_HTTP_OFF };
 
 struct model_site {
-    struct str name;    /* lower case, no port */
+    struct str name; /* lower case, no port */
     struct str *aliases;
     size_t alias_count;
     struct model_route *routes; /* longest prefix first; none when `redirect` is set */
@@ -81,8 +81,8 @@ struct model {
     size_t listen_http_count; /* 0: off */
     struct addr *listen_https;
     size_t listen_https_count;
-    struct addr admin; /* len 0: off */
-    uint32_t workers;  /* 0: auto, one a usable core */
+    struct addr admin;        /* len 0: off */
+    uint32_t workers;         /* 0: auto, one a usable core */
     struct str *certificates; /* files and folders, made absolute against the file's folder */
     size_t certificate_count;
     struct model_acme acme;

@@ -31,13 +31,13 @@ int store_load(const char *config_path, const struct tls_set *previous, struct d
                struct bundle *out_found, struct store_digest *out_digest) MUST_USE;
 /*
  * Every path whose change may mean another configuration: the file itself, what is substituted into
- * it, the entries of `certificates:` and their direct subfolders. Absolute where the file says so or
- * its folder is known; some may not exist. The array and its texts are the caller's (free each).
+ * it, the entries of `certificates:` and their direct subfolders. Absolute where the file says so
+ * or its folder is known; some may not exist. The array and its texts are the caller's (free each).
  */
 void store_watch(const char *config_path, const struct model *m, char ***out_paths,
                  size_t *out_count);
-/* Only the digest: reads the same bytes, parses as little as possible. A configuration with errors has
- * a digest too. ERR_IO when the file cannot be read. */
+/* Only the digest: reads the same bytes, parses as little as possible. A configuration with errors
+ * has a digest too. ERR_IO when the file cannot be read. */
 int store_digest(const char *config_path, struct store_digest *out_digest) MUST_USE;
 
 #endif
