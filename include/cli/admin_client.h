@@ -11,7 +11,8 @@
 #include "base/err.h"
 
 /*
- * Where the admin address is: `admin` if given, else what the configuration at `config` says, else
+ * Where the admin address is: `admin` if given, else what the configuration at `config` says, be it
+ * broken elsewhere, else
  * the default. ERR_SYNTAX: `admin` is no address; ERR_NOT_FOUND: the configuration says `off`.
  */
 int admin_client_address(const char *admin, const char *config, struct addr *out_addr) MUST_USE;

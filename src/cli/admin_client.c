@@ -11,31 +11,47 @@
 #include "base/fd.h"
 #include "cli/cli.h"
 #include "config/diag.h"
-#include "config/load.h"
+#include "config/yaml_tree.h"
 
 #define ANSWER_MAX (64 * 1024)
 
-int admin_client_address(const char *admin, const char *config, struct addr *out_addr)
+/* What `listen: {admin: ...}` says, whatever else is wrong with the file: a broken configuration
+ * does not move a daemon that runs. ERR_NOT_FOUND: it says `off`. */
+static int glean_address(struct str text, const char *path, struct addr *out_addr)
 {
     struct diags diags;
-    struct model *m = NULL;
+    struct yaml_tree tree;
+    struct str word = STR("");
+
+    diags_init(&diags);
+    if (yaml_tree_parse(text, str_of(path), &diags, &tree) == OK) {
+        const struct yaml_node *at = yaml_tree_get(yaml_tree_get(&tree.root, "listen"), "admin");
+        if (at != NULL && at->kind == YAML_TREE_SCALAR) {
+            word = at->text;
+        }
+        int err = str_eq(word, STR("off")) ? ERR_NOT_FOUND : addr_parse(word, out_addr);
+        yaml_tree_fini(&tree);
+        diags_fini(&diags);
+        return err;
+    }
+    diags_fini(&diags);
+    return ERR_SYNTAX;
+}
+
+int admin_client_address(const char *admin, const char *config, struct addr *out_addr)
+{
+    struct buf text;
+    int err = ERR_SYNTAX;
 
     if (admin != NULL) {
         return addr_parse(str_of(admin), out_addr);
     }
-    diags_init(&diags);
-    int err = load_file(config, &diags, NULL, &m);
-    diags_fini(&diags);
-    if (err != OK) { /* unreadable, or broken: the daemon may run all the same */
-        return addr_parse(STR(CLI_ADMIN), out_addr);
+    buf_init(&text, YAML_TREE_TEXT);
+    if (fd_read_file(config, &text) == OK) {
+        err = glean_address(buf_str(&text), config, out_addr);
     }
-    struct addr at = m->admin;
-    model_free(m);
-    if (at.len == 0) {
-        return ERR_NOT_FOUND;
-    }
-    *out_addr = at;
-    return OK;
+    buf_fini(&text);
+    return err == OK || err == ERR_NOT_FOUND ? err : addr_parse(STR(CLI_ADMIN), out_addr);
 }
 
 /* An address to listen on everywhere is reached by way of loopback. */

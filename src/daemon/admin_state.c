@@ -213,7 +213,9 @@ static void write_counters(struct json *j, const struct counters *c)
         bool plain = labels[0] == 0;
         (void)snprintf(key, sizeof(key), "%s%s%s%s", rows[i].name, plain ? "" : "{", labels,
                        plain ? "" : "}");
-        json_int(j, key, (int64_t)counters_sum(c, (enum counter)i));
+        if (i != COUNTER_GENERATION_CURRENT) { /* a number, not an amount: it stands above */
+            json_int(j, key, (int64_t)counters_sum(c, (enum counter)i));
+        }
     }
     json_object_end(j);
 }
