@@ -31,6 +31,9 @@ void watcher_free(struct watcher *w);
 /* Files and folders to watch from now on (copied); what they are like now counts as known. */
 void watcher_set(struct watcher *w, char *const *paths, size_t count);
 
+/* What the files are like now counts as known: someone is about to read them anyway. */
+void watcher_seen(struct watcher *w);
+
 /* What the files, and the entries of the folders (one level, symlinks followed), look like: differs
  * when one of them was written, replaced, added or removed. */
 uint64_t watcher_signature(char *const *paths, size_t count);

@@ -236,6 +236,11 @@ void watcher_free(struct watcher *w)
     loop_free_later(w->loop, w);
 }
 
+void watcher_seen(struct watcher *w)
+{
+    w->known = watcher_signature(w->paths, w->count);
+}
+
 static bool is_same(const struct watcher *w, char *const *paths, size_t count)
 {
     for (size_t i = 0; i < count && count == w->count; i++) {

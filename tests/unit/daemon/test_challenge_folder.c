@@ -28,7 +28,7 @@ static void put(const char *name, const char *bytes, size_t len)
 
 static int enter(void **state)
 {
-    char *dir = strdup("/tmp/hd-challenge-XXXXXX");
+    char *dir = strdup("/tmp/hivedoor-challenge-XXXXXX");
 
     assert_non_null(mkdtemp(dir));
     assert_int_equal(chdir(dir), 0);

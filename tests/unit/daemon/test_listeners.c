@@ -134,7 +134,7 @@ static void test_listeners_say_what_is_in_use(void **state)
 
 static void test_listeners_replace_a_stale_unix_socket(void **state)
 {
-    char dir[] = "/tmp/hd-listeners-XXXXXX";
+    char dir[] = "/tmp/hivedoor-listeners-XXXXXX";
     char path[128];
     char text[LISTENERS_TEXT_MAX];
     struct listeners l;

@@ -82,10 +82,10 @@ static int open_a_file(uint32_t missing)
 
 static int write_a_file(uint32_t missing)
 {
-    int fd = open("/tmp/hd-sandbox-test", O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    int fd = open("/tmp/hivedoor-sandbox-test", O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
 
     if ((missing & 1U << SANDBOX_LANDLOCK) != 0) {
-        (void)unlink("/tmp/hd-sandbox-test");
+        (void)unlink("/tmp/hivedoor-sandbox-test");
         return 0;
     }
     return fd < 0 ? 0 : 21;

@@ -27,7 +27,7 @@ static void put(const char *name, const char *bytes)
 
 static int enter(void **state)
 {
-    char *dir = strdup("/tmp/hd-watcher-XXXXXX");
+    char *dir = strdup("/tmp/hivedoor-watcher-XXXXXX");
 
     assert_non_null(mkdtemp(dir));
     assert_int_equal(chdir(dir), 0);
