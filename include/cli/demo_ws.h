@@ -31,8 +31,8 @@ struct demo_ws {
 void demo_ws_accept(struct str key, char dst[static DEMO_WS_ACCEPT_MAX]);
 
 typedef void (*demo_ws_send_fn)(void *arg, struct str bytes);
-/* Takes bytes, sends the echo. OK, ERR_EOF after a close frame, ERR_PROTOCOL for an unmasked or
- * reserved frame. */
+/* Takes bytes, sends the echo. OK, ERR_EOF after a close frame, ERR_PROTOCOL for a frame that a
+ * client must not send (sections 5.1, 5.2, 5.5). After an error nothing more may be fed. */
 int demo_ws_feed(struct demo_ws *ws, struct str bytes, demo_ws_send_fn send, void *arg) MUST_USE;
 
 #endif

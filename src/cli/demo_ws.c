@@ -45,12 +45,28 @@ static uint64_t payload_length(const struct demo_ws *ws, size_t *out_extra)
     return value;
 }
 
+/*
+ * Section 5.2: no reserved bit or opcode, masked, 63 bits of length. Section 5.5: a control frame
+ * is whole and short.
+ */
+static bool is_lawful(const struct demo_ws *ws)
+{
+    uint8_t op = ws->head[0] & 0x0f;
+    uint8_t len = ws->head[1] & 0x7f;
+    if ((ws->head[0] & 0x70) != 0 || (op > OP_BINARY && op < OP_CLOSE) || op > OP_PONG) {
+        return false;
+    }
+    if (op >= OP_CLOSE && ((ws->head[0] & 0x80) == 0 || len > 125)) {
+        return false;
+    }
+    return (ws->head[1] & 0x80) != 0 && (len != 127 || (ws->head[2] & 0x80) == 0);
+}
+
 /* The head is whole: answers with the same one, unmasked; a ping becomes a pong. */
 static int begin_frame(struct demo_ws *ws, demo_ws_send_fn send, void *arg)
 {
     uint8_t op = ws->head[0] & 0x0f;
-    bool reserved = (ws->head[0] & 0x70) != 0 || (op > OP_BINARY && op < OP_CLOSE) || op > OP_PONG;
-    if (reserved || (ws->head[1] & 0x80) == 0) {
+    if (!is_lawful(ws)) {
         return ERR_PROTOCOL;
     }
     size_t extra = 0;

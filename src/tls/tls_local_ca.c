@@ -2,6 +2,7 @@
 #include "tls/tls_local_ca.h"
 
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/fd.h"
 #include "base/mem.h"
 
@@ -15,6 +16,7 @@
 #include <openssl/x509v3.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -24,6 +26,8 @@
 #define LEAF_DAYS   90L
 #define RENEW_DAYS  30L
 #define PEM_MAX     16384
+#define PATH_BYTES  4096
+#define FOLDER_MAX  4000 /* room for a file's name behind it */
 #define SERIAL_BITS 127
 
 static const char constraints[] =
@@ -48,6 +52,11 @@ bool tls_local_ca_permits(struct str name)
         }
     }
     return false;
+}
+
+static time_t now(void)
+{
+    return (time_t)(clock_wall_ms() / 1000);
 }
 
 static void path_of(char *dst, size_t cap, const char *dir, const char *file)
@@ -90,9 +99,10 @@ static bool set_subject(X509 *cert, const char *name)
 static X509 *draft(EVP_PKEY *key, const char *subject, long days)
 {
     X509 *cert = X509_new();
+    time_t from = now();
     if (cert == NULL || X509_set_version(cert, X509_VERSION_3) != 1 || !set_serial(cert) ||
-        X509_gmtime_adj(X509_getm_notBefore(cert), -3600) == NULL ||
-        X509_gmtime_adj(X509_getm_notAfter(cert), days * DAY_SECONDS) == NULL ||
+        X509_time_adj_ex(X509_getm_notBefore(cert), 0, -3600, &from) == NULL ||
+        X509_time_adj_ex(X509_getm_notAfter(cert), (int)days, 0, &from) == NULL ||
         X509_set_pubkey(cert, key) != 1 || !set_subject(cert, subject)) {
         X509_free(cert);
         return NULL;
@@ -121,13 +131,15 @@ static X509 *make_authority(EVP_PKEY *key)
 
 /* ---- files ---- */
 
+/* By way of a new file of its own, so that nobody ever sees half of it or reads a key through an
+ * older file's mode. */
 static int write_private(const char *path, BIO *pem)
 {
-    char temporary[4096];
+    char temporary[PATH_BYTES];
     char *bytes = NULL;
     long len = BIO_get_mem_data(pem, &bytes);
-    snprintf(temporary, sizeof(temporary), "%s.new", path);
-    int fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+    snprintf(temporary, sizeof(temporary), "%s.XXXXXX", path);
+    int fd = mkostemp(temporary, O_CLOEXEC); /* mode 0600 */
     if (fd < 0) {
         return ERR_IO;
     }
@@ -136,12 +148,17 @@ static int write_private(const char *path, BIO *pem)
     if (err == OK && rename(temporary, path) != 0) {
         err = ERR_IO;
     }
+    if (err != OK) {
+        int why = errno;
+        unlink(temporary);
+        errno = why;
+    }
     return err;
 }
 
 static int store_authority(const char *dir, EVP_PKEY *key, X509 *cert)
 {
-    char path[4096];
+    char path[PATH_BYTES];
     BIO *key_pem = BIO_new(BIO_s_secmem());
     BIO *cert_pem = BIO_new(BIO_s_mem());
     int err = ERR_TLS;
@@ -160,7 +177,7 @@ static int store_authority(const char *dir, EVP_PKEY *key, X509 *cert)
 
 static BIO *open_pem(const char *dir, const char *file, struct buf *bytes)
 {
-    char path[4096];
+    char path[PATH_BYTES];
     path_of(path, sizeof(path), dir, file);
     if (fd_read_file(path, bytes) != OK) {
         return NULL;
@@ -197,15 +214,22 @@ static int load_authority(const char *dir, EVP_PKEY **out_key, X509 **out_cert)
 
 static bool lasts(const X509 *cert)
 {
-    time_t soon = time(NULL) + RENEW_DAYS * DAY_SECONDS;
+    time_t soon = now() + RENEW_DAYS * DAY_SECONDS;
     return X509_cmp_time(X509_get0_notAfter(cert), &soon) > 0;
 }
 
 /* mkdir -p, the last folder private. */
 static int make_folders(const char *dir)
 {
-    char path[4096];
+    char path[PATH_BYTES];
     size_t len = str_copy(path, sizeof(path), str_of(dir));
+    if (strlen(dir) > FOLDER_MAX) {
+        errno = ENAMETOOLONG;
+        return ERR_IO;
+    }
+    while (len > 1 && path[len - 1] == '/') {
+        path[--len] = '\0';
+    }
     for (size_t i = 1; i < len; i++) {
         if (path[i] == '/') {
             path[i] = '\0';
@@ -218,28 +242,57 @@ static int make_folders(const char *dir)
     return mkdir(path, 0700) == 0 || errno == EEXIST ? OK : ERR_IO;
 }
 
-int tls_local_ca_ensure(const char *dir, bool *out_created)
+/* Two that start at once agree on one authority: the second waits for the first. */
+static int lock_folder(const char *dir, int *out_fd)
+{
+    int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0) {
+        return ERR_IO;
+    }
+    while (flock(fd, LOCK_EX) != 0) {
+        if (errno != EINTR) {
+            fd_close(&fd);
+            return ERR_IO;
+        }
+    }
+    *out_fd = fd;
+    return OK;
+}
+
+/* With the folder locked. */
+static int ensure(const char *dir, bool *out_created)
 {
     EVP_PKEY *key = NULL;
     X509 *cert = NULL;
+    bool good = load_authority(dir, &key, &cert) == OK && lasts(cert);
+    int err = OK;
+    if (!good) {
+        EVP_PKEY_free(key);
+        X509_free(cert);
+        key = EVP_EC_gen("P-256");
+        cert = key == NULL ? NULL : make_authority(key);
+        err = cert == NULL ? ERR_TLS : store_authority(dir, key, cert);
+    }
+    EVP_PKEY_free(key);
+    X509_free(cert);
+    if (err == OK) {
+        *out_created = !good;
+    }
+    return err;
+}
+
+int tls_local_ca_ensure(const char *dir, bool *out_created)
+{
+    int lock = -1;
     int err = make_folders(dir);
+    err = err == OK ? lock_folder(dir, &lock) : err;
     if (err != OK) {
         return err;
     }
-    *out_created = false;
-    if (load_authority(dir, &key, &cert) == OK && lasts(cert)) {
-        EVP_PKEY_free(key);
-        X509_free(cert);
-        return OK;
-    }
-    EVP_PKEY_free(key);
-    X509_free(cert);
-    key = EVP_EC_gen("P-256");
-    cert = key == NULL ? NULL : make_authority(key);
-    err = cert == NULL ? ERR_TLS : store_authority(dir, key, cert);
-    EVP_PKEY_free(key);
-    X509_free(cert);
-    *out_created = err == OK;
+    err = ensure(dir, out_created);
+    int why = errno;
+    fd_close(&lock);
+    errno = why;
     return err;
 }
 
