@@ -20,8 +20,11 @@
 struct services;
 
 struct services_events {
-    /* The addresses of "host:port" are these now. */
-    void (*on_endpoints)(void *arg, struct str name, const struct addr *addrs, size_t count);
+    /* The addresses of "host:port" are these now. `publish` false: none are known yet, which is
+     * worth a line in the log but no news for the workers: an earlier keeper may have told them
+     * some. It is published when it has lasted for SERVICE_DOUBT_MS. */
+    void (*on_endpoints)(void *arg, struct str name, const struct addr *addrs, size_t count,
+                         bool publish);
     /* No route uses it any more. */
     void (*on_gone)(void *arg, struct str name);
 };

@@ -30,7 +30,8 @@ struct keeper {
 
 /* ---- services ---- */
 
-static void on_addrs(void *arg, struct str name, const struct addr *addrs, size_t count)
+static void on_addrs(void *arg, struct str name, const struct addr *addrs, size_t count,
+                     bool publish)
 {
     struct keeper *k = arg;
     struct wire_msg m = {
@@ -42,7 +43,9 @@ static void on_addrs(void *arg, struct str name, const struct addr *addrs, size_
     };
     struct log_line line;
 
-    wire_link_send(k->process.link, &m, NULL, 0);
+    if (publish) {
+        wire_link_send(k->process.link, &m, NULL, 0);
+    }
     log_begin(&line, LOG_INFO, "endpoints");
     log_field(&line, "service", name);
     log_field_int(&line, "count", (int64_t)count);

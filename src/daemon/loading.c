@@ -219,6 +219,7 @@ int loading_run(const struct loading_want *want, struct diags *diags, struct loa
     if (want->local_ca != NULL) {
         sign_missing(want, l.model, &l.certs, diags);
     }
+    store_report_missing(want->config_path, l.model, &l.certs, diags);
     err = prove(l.model, &l.certs, diags);
     if (err != OK) {
         loading_fini(&l);

@@ -3,10 +3,12 @@
 
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "base/list.h"
 #include "base/map.h"
 #include "base/mem.h"
 #include "dns/resolver.h"
+#include "loop/timer.h"
 #include "stats/text.h"
 
 struct item {
@@ -15,6 +17,8 @@ struct item {
     struct str name; /* "host:port", owned */
     struct service *service;
     bool wanted; /* by the model being taken over */
+    bool held;   /* nothing was ever found, and the workers have not been told so */
+    bool found;  /* it had addresses at some time */
     uint64_t *cell;
 };
 
@@ -30,12 +34,27 @@ struct services {
     struct list items; /* struct item, in the order of the model */
     struct map *by_name;
     size_t count;
+    uint64_t started_ms;
+    struct timer doubt;            /* held back for SERVICE_DOUBT_MS after the start */
     struct resolver_stats counted; /* of the resolver in use, already in the counters */
 };
 
 static struct item *item_of(struct list *node)
 {
     return CONTAINER_OF(node, struct item, node);
+}
+
+static void on_doubt_over(void *arg)
+{
+    struct services *s = arg;
+
+    LIST_EACH (&s->items, it, tmp) {
+        struct item *item = item_of(it);
+        if (item->held) {
+            item->held = false;
+            s->events->on_endpoints(s->arg, item->name, NULL, 0, true);
+        }
+    }
 }
 
 struct services *services_new(struct loop *loop, struct slot *slot,
@@ -48,6 +67,9 @@ struct services *services_new(struct loop *loop, struct slot *slot,
     s->events = events;
     s->arg = arg;
     s->by_name = map_new();
+    s->started_ms = clock_ms();
+    timer_init(&s->doubt, loop, on_doubt_over, s);
+    timer_set(&s->doubt, SERVICE_DOUBT_MS);
     list_init(&s->items);
     if (resolver_new(loop, NULL, 0, &s->system) != OK) {
         s->system = NULL;
@@ -86,6 +108,7 @@ void services_free(struct services *s)
         resolver_free(s->resolver);
     }
     resolver_free(s->system);
+    timer_fini(&s->doubt);
     map_free(s->by_name);
     free(s->servers);
     loop_free_later(s->loop, s);
@@ -98,7 +121,9 @@ static void on_service(void *arg, struct service *service, const struct addr *ad
 
     (void)service;
     __atomic_store_n(it->cell, count, __ATOMIC_RELAXED);
-    s->events->on_endpoints(s->arg, it->name, addrs, count);
+    it->found = it->found || count > 0;
+    it->held = !it->found && clock_ms() - s->started_ms < SERVICE_DOUBT_MS;
+    s->events->on_endpoints(s->arg, it->name, addrs, count, !it->held);
 }
 
 static uint64_t *gauge_of(struct services *s, struct str name)

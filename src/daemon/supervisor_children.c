@@ -414,7 +414,7 @@ static void on_death(struct child *c, int status)
     if (s->phase == SUP_SERVING) {
         plan_restart(c, pid, status);
     } else {
-        if (!asked) {
+        if (!asked || (WIFEXITED(status) && WEXITSTATUS(status) != 0)) {
             log_death(c, pid, status, 0);
         }
         supervisor_on_less(s);
