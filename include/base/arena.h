@@ -29,6 +29,7 @@ void *arena_alloc(struct arena *a, size_t size) __attribute__((returns_nonnull))
 void *arena_zalloc(struct arena *a, size_t size) __attribute__((returns_nonnull));
 /* A copy of `s` with a NUL behind it (not counted). */
 struct str arena_dup(struct arena *a, struct str s);
-struct str arena_printf(struct arena *a, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+struct str arena_printf(struct arena *a, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
 
 #endif

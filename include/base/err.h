@@ -18,25 +18,25 @@
 
 enum err {
     OK = 0,
-    ERR_AGAIN = -1,       /* nothing now; wait for an event, or give more bytes */
-    ERR_EOF = -2,         /* the peer ended its side in good order */
-    ERR_RESET = -3,       /* the peer is gone (RST, EPIPE, truncated TLS) */
-    ERR_IO = -4,          /* a system call failed; errno says why */
-    ERR_LIMIT = -5,       /* a configured or compiled-in limit was reached */
-    ERR_SYNTAX = -6,      /* the bytes are not of the grammar */
-    ERR_RANGE = -7,       /* a number is out of its range */
-    ERR_NOT_FOUND = -8,   /* no such thing */
-    ERR_EXISTS = -9,      /* there is one already */
-    ERR_DENIED = -10,     /* not allowed to */
-    ERR_TLS = -11,        /* OpenSSL refused; tls_err says why */
-    ERR_TIMEOUT = -12,    /* a deadline passed */
-    ERR_REFUSED = -13,    /* connection refused */
+    ERR_AGAIN = -1,        /* nothing now; wait for an event, or give more bytes */
+    ERR_EOF = -2,          /* the peer ended its side in good order */
+    ERR_RESET = -3,        /* the peer is gone (RST, EPIPE, truncated TLS) */
+    ERR_IO = -4,           /* a system call failed; errno says why */
+    ERR_LIMIT = -5,        /* a configured or compiled-in limit was reached */
+    ERR_SYNTAX = -6,       /* the bytes are not of the grammar */
+    ERR_RANGE = -7,        /* a number is out of its range */
+    ERR_NOT_FOUND = -8,    /* no such thing */
+    ERR_EXISTS = -9,       /* there is one already */
+    ERR_DENIED = -10,      /* not allowed to */
+    ERR_TLS = -11,         /* OpenSSL refused; tls_err says why */
+    ERR_TIMEOUT = -12,     /* a deadline passed */
+    ERR_REFUSED = -13,     /* connection refused */
     ERR_UNREACHABLE = -14, /* no route, network or host unreachable */
-    ERR_MISMATCH = -15,   /* two things that must belong together do not */
-    ERR_TRUNCATED = -16,  /* the input ends in the middle of something */
+    ERR_MISMATCH = -15,    /* two things that must belong together do not */
+    ERR_TRUNCATED = -16,   /* the input ends in the middle of something */
     ERR_UNSUPPORTED = -17, /* valid, but not built here or not on this host */
-    ERR_NO_FD = -18,      /* EMFILE or ENFILE: no descriptor left */
-    ERR_PROTOCOL = -19,   /* the peer broke the protocol */
+    ERR_NO_FD = -18,       /* EMFILE or ENFILE: no descriptor left */
+    ERR_PROTOCOL = -19,    /* the peer broke the protocol */
 };
 
 /* A short lower-case English text for a code, never NULL; static storage. */
@@ -48,7 +48,8 @@ int err_from_errno(int errno_value);
 /*
  * Why an exchange or a connection ended.
  * X(NAME, label, status, text): label is the value in logs and metrics; status is what a client is
- * answered if it can still be answered, 0 where nothing is sent; text completes "ended because ...".
+ * answered if it can still be answered, 0 where nothing is sent; text completes "ended because
+ * ...".
  */
 #define WHY_TABLE(X)                                                                               \
     X(NONE, "none", 0, "not ended yet")                                                            \
@@ -62,7 +63,8 @@ int err_from_errno(int errno_value);
     X(NOT_KEPT_ALIVE, "not_kept_alive", 0, "closed after the answer, as agreed")                   \
     X(PROXY_HEADER_BAD, "proxy_header_bad", 0, "malformed PROXY protocol header")                  \
     X(PROXY_HEADER_TIMEOUT, "proxy_header_timeout", 0, "PROXY protocol header came too late")      \
-    X(HANDSHAKE_TIMEOUT, "handshake_timeout", 0, "TLS handshake not done within timeouts.handshake") \
+    X(HANDSHAKE_TIMEOUT, "handshake_timeout", 0,                                                   \
+      "TLS handshake not done within timeouts.handshake")                                          \
     X(HANDSHAKE_FAILED, "handshake_failed", 0, "TLS handshake failed")                             \
     X(UNKNOWN_NAME, "unknown_name", 0, "no certificate for the name in the TLS handshake")         \
     X(TLS_ERROR, "tls_error", 0, "TLS error on an open connection")                                \
@@ -91,7 +93,8 @@ int err_from_errno(int errno_value);
     X(NO_SITE, "no_site", 404, "no site of this name")                                             \
     X(NO_ROUTE, "no_route", 404, "no route for this path")                                         \
     X(SITE_OFF, "site_off", 404, "the site does not answer on this port")                          \
-    X(MISDIRECTED, "misdirected", 421, "the certificate of this connection does not cover this name") \
+    X(MISDIRECTED, "misdirected", 421,                                                             \
+      "the certificate of this connection does not cover this name")                               \
     X(REDIRECTED, "redirected", 0, "redirected")                                                   \
     X(CHALLENGE_BAD, "challenge_bad", 404, "not a well-formed challenge token")                    \
     X(CHALLENGE_NONE, "challenge_none", 404, "no such challenge")                                  \
@@ -100,13 +103,15 @@ int err_from_errno(int errno_value);
     X(CONNECT_REFUSED, "connect_refused", 502, "the service refused the connection")               \
     X(CONNECT_TIMEOUT, "connect_timeout", 504, "no connection within timeouts.connect")            \
     X(CONNECT_FAILED, "connect_failed", 502, "the service could not be reached")                   \
-    X(UPSTREAM_CLOSED, "upstream_closed", 502, "the service closed the connection before answering") \
+    X(UPSTREAM_CLOSED, "upstream_closed", 502,                                                     \
+      "the service closed the connection before answering")                                        \
     X(UPSTREAM_RESET, "upstream_reset", 502, "the service reset the connection")                   \
     X(UPSTREAM_CUT, "upstream_cut", 502, "the service ended the connection inside its answer")     \
     X(UPSTREAM_TIMEOUT, "upstream_timeout", 504, "no answer within timeouts.response")             \
     X(UPSTREAM_STALLED, "upstream_stalled", 504, "the service's answer made no progress")          \
     X(UPSTREAM_BAD_HEAD, "upstream_bad_head", 502, "the service sent a malformed response header") \
-    X(UPSTREAM_BAD_FRAMING, "upstream_bad_framing", 502, "the service's message length is ambiguous") \
+    X(UPSTREAM_BAD_FRAMING, "upstream_bad_framing", 502,                                           \
+      "the service's message length is ambiguous")                                                 \
     X(UPSTREAM_BAD_CHUNK, "upstream_bad_chunk", 502, "the service sent a malformed chunked body")  \
     X(UPSTREAM_HEADER_TOO_LARGE, "upstream_header_too_large", 502,                                 \
       "the service's header is larger than limits.header")                                         \
@@ -130,7 +135,8 @@ const char *why_text(enum why why);
 /* The HTTP status a client is answered with, or 0 where nothing is answered. */
 int why_status(enum why why);
 
-/* A programmer's error, always on: prints file, line and expression to standard error and aborts. */
+/* A programmer's error, always on: prints file, line and expression to standard error and aborts.
+ */
 #define REQUIRE(expr) ((expr) ? (void)0 : err_require_failed(__FILE__, __LINE__, #expr))
 /* A programmer's error that can be survived: logged once a place and counted; true if it held.
  * Aborts where HIVEDOOR_CHECK_ABORTS is defined (tests). */

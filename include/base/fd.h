@@ -39,7 +39,8 @@ struct fd_received {
  */
 int fd_recv(int sock, void *data, size_t cap, struct fd_received *out_got) MUST_USE;
 
-/* An empty memory file that takes seals: close-on-exec and, where the host can, never executable. */
+/* An empty memory file that takes seals: close-on-exec and, where the host can, never executable.
+ */
 int fd_memory(const char *name, int *out_fd) MUST_USE;
 /* A memory file with these bytes, sealed against writing, growing and shrinking. */
 int fd_sealed(const char *name, const void *data, size_t len, int *out_fd) MUST_USE;

@@ -66,7 +66,8 @@ bool str_next(struct str *rest, char sep, struct str *out_token);
 int str_to_u64(struct str s, uint64_t max, uint64_t *out_value) MUST_USE;
 /* A new NUL-terminated copy, to be freed with free(). */
 char *str_dup(struct str s);
-/* Copies into `dst` with a NUL, cut to fit `cap` (> 0); returns the bytes copied without the NUL. */
+/* Copies into `dst` with a NUL, cut to fit `cap` (> 0); returns the bytes copied without the NUL.
+ */
 size_t str_copy(char *dst, size_t cap, struct str s);
 /* ASCII lower case of one byte. */
 static inline char chr_lower(char c)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * WebSocket echo (RFC 6455) over a channel that was switched to a tunnel: frames come in masked and go
- * back unmasked, piece by piece, so that a message of any size costs no memory. Pings are answered,
- * a close is answered and ends it. Demo service only.
+ * WebSocket echo (RFC 6455) over a channel that was switched to a tunnel: frames come in masked and
+ * go back unmasked, piece by piece, so that a message of any size costs no memory. Pings are
+ * answered, a close is answered and ends it. Demo service only.
  */
 #ifndef HIVEDOOR_CLI_DEMO_WS_H
 #define HIVEDOOR_CLI_DEMO_WS_H

@@ -9,11 +9,11 @@
  *
  * Flow control: bytes come in by on_data until channel_read(ch, false). Bytes go out at once and
  * what the peer does not take is kept, without limit by itself: the caller stops its source when
- * channel_unsent() passes CHANNEL_HIGH and goes on at on_writable (below CHANNEL_LOW). Since the source
- * is read in pieces of at most one scratch buffer, what is kept stays bounded.
+ * channel_unsent() passes CHANNEL_HIGH and goes on at on_writable (below CHANNEL_LOW). Since the
+ * source is read in pieces of at most one scratch buffer, what is kept stays bounded.
  *
- * Life: the codec owns the channel. After on_abort, or channel_reset, or when both directions have ended, the
- * owner forgets the pointer: it must not be used after that callback or call returns. No
+ * Life: the codec owns the channel. After on_abort, or channel_reset, or when both directions have
+ * ended, the owner forgets the pointer: it must not be used after that callback or call returns. No
  * callback ever comes from inside an op: what an op finds out is reported at the end of the turn.
  */
 #ifndef HIVEDOOR_HTTP_CHANNEL_H

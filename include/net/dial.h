@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Opens one connection without blocking: one attempt at one address; its deadline is the caller's. */
+/* Opens one connection without blocking: one attempt at one address; its deadline is the caller's.
+ */
 #ifndef HIVEDOOR_NET_DIAL_H
 #define HIVEDOOR_NET_DIAL_H
 

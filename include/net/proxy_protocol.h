@@ -30,6 +30,7 @@ struct proxy_header {
  *   ERR_NOT_FOUND the bytes are no PROXY header (plain HTTP or TLS): nothing is to be consumed
  *   ERR_SYNTAX    it began like one and is malformed; ERR_LIMIT it is longer than PROXY_HEADER_MAX
  */
-int proxy_protocol_parse(struct str bytes, struct proxy_header *out_header, size_t *out_len) MUST_USE;
+int proxy_protocol_parse(struct str bytes, struct proxy_header *out_header,
+                         size_t *out_len) MUST_USE;
 
 #endif

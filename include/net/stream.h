@@ -3,9 +3,9 @@
  * A connected byte stream, plain or TLS: one ops table, so that protocol code never asks which.
  * The stream owns its descriptor and its watch; its owner gets one callback.
  *
- * Reading: the owner reads when told STREAM_READABLE, into a buffer of its own (usually the worker's
- * scratch). A short read means drained. Bytes a TLS stream holds decrypted inside are announced
- * again by itself, so a reader that stops early loses nothing.
+ * Reading: the owner reads when told STREAM_READABLE, into a buffer of its own (usually the
+ * worker's scratch). A short read means drained. Bytes a TLS stream holds decrypted inside are
+ * announced again by itself, so a reader that stops early loses nothing.
  *
  * Writing: stream_write takes what it can. A plain stream sends at once and takes what the kernel
  * took. A TLS stream encrypts into its output buffer, takes until STREAM_OUT_HIGH bytes wait there,

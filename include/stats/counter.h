@@ -22,9 +22,11 @@
  * "hivedoor_"; rows of one metric stand together and repeat its help. */
 #define COUNTER_TABLE(X)                                                                           \
     X(CONNS_ACCEPTED, "connections_accepted_total", COUNTER, "", "Client connections accepted.")   \
-    X(CONNS_REFUSED, "connections_refused_total", COUNTER, "", "Client connections closed at once for a limit.") \
+    X(CONNS_REFUSED, "connections_refused_total", COUNTER, "",                                     \
+      "Client connections closed at once for a limit.")                                            \
     X(CONNS_PROXY, "connections", GAUGE, "state=\"proxy\"", "Client connections by state.")        \
-    X(CONNS_HANDSHAKE, "connections", GAUGE, "state=\"handshake\"", "Client connections by state.") \
+    X(CONNS_HANDSHAKE, "connections", GAUGE, "state=\"handshake\"",                                \
+      "Client connections by state.")                                                              \
     X(CONNS_OPEN, "connections", GAUGE, "state=\"open\"", "Client connections by state.")          \
     X(CONNS_IDLE, "connections", GAUGE, "state=\"idle\"", "Client connections by state.")          \
     X(CONNS_DRAINING, "connections", GAUGE, "state=\"draining\"", "Client connections by state.")  \
@@ -36,27 +38,38 @@
     X(TLS_FULL, "tls_handshakes_total", COUNTER, "kind=\"full\"", "TLS handshakes done.")          \
     X(TLS_RESUMED, "tls_handshakes_total", COUNTER, "kind=\"resumed\"", "TLS handshakes done.")    \
     X(TLS_FAILED, "tls_handshakes_failed_total", COUNTER, "", "TLS handshakes that failed.")       \
-    X(CLIENT_BYTES_IN, "client_bytes_total", COUNTER, "direction=\"in\"", "Bytes on client connections, as on the wire.") \
-    X(CLIENT_BYTES_OUT, "client_bytes_total", COUNTER, "direction=\"out\"", "Bytes on client connections, as on the wire.") \
-    X(UPSTREAM_BYTES_IN, "upstream_bytes_total", COUNTER, "direction=\"in\"", "Bytes on connections to services.") \
-    X(UPSTREAM_BYTES_OUT, "upstream_bytes_total", COUNTER, "direction=\"out\"", "Bytes on connections to services.") \
-    X(LINKS_DIALING, "upstream_links", GAUGE, "state=\"dialing\"", "Connections to services by state.") \
+    X(CLIENT_BYTES_IN, "client_bytes_total", COUNTER, "direction=\"in\"",                          \
+      "Bytes on client connections, as on the wire.")                                              \
+    X(CLIENT_BYTES_OUT, "client_bytes_total", COUNTER, "direction=\"out\"",                        \
+      "Bytes on client connections, as on the wire.")                                              \
+    X(UPSTREAM_BYTES_IN, "upstream_bytes_total", COUNTER, "direction=\"in\"",                      \
+      "Bytes on connections to services.")                                                         \
+    X(UPSTREAM_BYTES_OUT, "upstream_bytes_total", COUNTER, "direction=\"out\"",                    \
+      "Bytes on connections to services.")                                                         \
+    X(LINKS_DIALING, "upstream_links", GAUGE, "state=\"dialing\"",                                 \
+      "Connections to services by state.")                                                         \
     X(LINKS_BUSY, "upstream_links", GAUGE, "state=\"busy\"", "Connections to services by state.")  \
     X(LINKS_IDLE, "upstream_links", GAUGE, "state=\"idle\"", "Connections to services by state.")  \
     X(LINKS_OPENED, "upstream_links_opened_total", COUNTER, "", "Connections to services opened.") \
-    X(LINKS_REUSED, "upstream_links_reused_total", COUNTER, "", "Requests sent on a kept connection.") \
+    X(LINKS_REUSED, "upstream_links_reused_total", COUNTER, "",                                    \
+      "Requests sent on a kept connection.")                                                       \
     X(GENERATIONS, "generations", GAUGE, "", "Configuration generations alive in a process.")      \
-    X(GENERATION_CURRENT, "generation_current", GAUGE, "", "Number of the generation being served (highest of all processes).") \
+    X(GENERATION_CURRENT, "generation_current", GAUGE, "",                                         \
+      "Number of the generation being served (highest of all processes).")                         \
     X(DNS_QUERIES, "dns_queries_total", COUNTER, "", "DNS questions asked.")                       \
     X(DNS_FAILURES, "dns_failures_total", COUNTER, "", "DNS questions without a usable answer.")   \
-    X(DNS_TRUNCATED, "dns_truncated_total", COUNTER, "", "DNS answers thrown away because they were truncated.") \
+    X(DNS_TRUNCATED, "dns_truncated_total", COUNTER, "",                                           \
+      "DNS answers thrown away because they were truncated.")                                      \
     X(RELOADS_OK, "reloads_total", COUNTER, "outcome=\"ok\"", "Reloads by outcome.")               \
     X(RELOADS_UNCHANGED, "reloads_total", COUNTER, "outcome=\"unchanged\"", "Reloads by outcome.") \
     X(RELOADS_FAILED, "reloads_total", COUNTER, "outcome=\"failed\"", "Reloads by outcome.")       \
-    X(PROCESS_STARTS, "process_starts_total", COUNTER, "", "Times a process of this role was started.") \
+    X(PROCESS_STARTS, "process_starts_total", COUNTER, "",                                         \
+      "Times a process of this role was started.")                                                 \
     X(PROCESS_CRASHES, "process_crashes_total", COUNTER, "", "Times a process ended unasked.")     \
-    X(LOG_LOST, "log_lines_lost_total", COUNTER, "", "Log lines that standard output did not take.") \
-    X(CHECKS_FAILED, "checks_failed_total", COUNTER, "", "Internal checks that failed; report these.")
+    X(LOG_LOST, "log_lines_lost_total", COUNTER, "",                                               \
+      "Log lines that standard output did not take.")                                              \
+    X(CHECKS_FAILED, "checks_failed_total", COUNTER, "",                                           \
+      "Internal checks that failed; report these.")
 
 enum counter {
 #define COUNTER_ENUM(name, metric, type, labels, help) COUNTER_##name,
@@ -68,12 +81,16 @@ enum counter {
 /* Families of labelled series: X(NAME, "metric_name", type, "help"). */
 #define SERIES_TABLE(X)                                                                            \
     X(REQUESTS, "requests_total", COUNTER, "Requests by site, code and reason.")                   \
-    X(UPSTREAM_REQUESTS, "upstream_requests_total", COUNTER, "Requests sent by service and endpoint.") \
-    X(UPSTREAM_FAILURES, "upstream_failures_total", COUNTER, "Failures by service, endpoint and reason.") \
-    X(UPSTREAM_CONNECTS, "upstream_connects_total", COUNTER, "Connections opened by service and endpoint.") \
+    X(UPSTREAM_REQUESTS, "upstream_requests_total", COUNTER,                                       \
+      "Requests sent by service and endpoint.")                                                    \
+    X(UPSTREAM_FAILURES, "upstream_failures_total", COUNTER,                                       \
+      "Failures by service, endpoint and reason.")                                                 \
+    X(UPSTREAM_CONNECTS, "upstream_connects_total", COUNTER,                                       \
+      "Connections opened by service and endpoint.")                                               \
     X(UPSTREAM_ACTIVE, "upstream_active", GAUGE, "Requests in flight by service and endpoint.")    \
     X(SERVICE_ENDPOINTS, "service_endpoints", GAUGE, "Addresses known by service.")                \
-    X(CERTIFICATE_EXPIRY, "certificate_expiry_seconds", GAUGE, "End of validity, seconds since 1970, by first name and key type.") \
+    X(CERTIFICATE_EXPIRY, "certificate_expiry_seconds", GAUGE,                                     \
+      "End of validity, seconds since 1970, by first name and key type.")                          \
     X(CONN_ENDS, "connections_closed_total", COUNTER, "Client connections closed, by reason.")
 
 enum series {
@@ -92,7 +109,7 @@ enum slot_state { SLOT_DOWN, SLOT_STARTING, SLOT_READY, SLOT_DRAINING };
 
 struct series_cell {
     uint64_t value;
-    uint32_t used;   /* enum series + 1, written last */
+    uint32_t used; /* enum series + 1, written last */
     uint32_t hash;
     char labels[SERIES_LABELS_MAX]; /* NUL-terminated: site="a.com",code="200" */
 };
@@ -102,7 +119,7 @@ struct slot {
     uint32_t role;
     uint32_t state;
     int32_t pid;
-    uint32_t index;           /* worker number */
+    uint32_t index; /* worker number */
     uint64_t started_wall_ms;
     uint64_t generation;      /* what this process serves */
     uint64_t series_overflow; /* series that found no room */

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A certificate authority of one's own, for `hivedoor dev` only: made once in a private folder, good
- * for local names alone (name constraints, RFC 5280 section 4.2.1.10: localhost, *.test, *.local,
- * *.internal, *.home.arpa, loopback addresses), so that whoever trusts it gives nothing else away. The dev command
- * makes it; the loader signs with it.
+ * A certificate authority of one's own, for `hivedoor dev` only: made once in a private folder,
+ * good for local names alone (name constraints, RFC 5280 section 4.2.1.10: localhost, *.test,
+ * *.local,
+ * *.internal, *.home.arpa, loopback addresses), so that whoever trusts it gives nothing else away.
+ * The dev command makes it; the loader signs with it.
  */
 #ifndef HIVEDOOR_TLS_TLS_LOCAL_CA_H
 #define HIVEDOOR_TLS_TLS_LOCAL_CA_H
