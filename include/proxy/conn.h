@@ -27,6 +27,9 @@ void conn_close(struct conn *c, enum why why);
 /* The daemon is stopping: no further request after the current one. */
 void conn_drain(struct conn *c);
 
+/* The answer that is about to be sent is the last on this connection. */
+void conn_last(struct conn *c);
+
 /* For exchanges. */
 struct proxy *conn_proxy(const struct conn *c);
 /* Who the client is: the peer, or what a PROXY header from a trusted source said. */

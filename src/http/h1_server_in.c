@@ -86,7 +86,8 @@ static size_t handle_head(struct h1_server *s, struct str data)
         return skip;
     }
     if (err != OK) {
-        h1_server_refuse(s, err == ERR_LIMIT ? h1_limit_why(data) : WHY_BAD_FIELD);
+        h1_server_refuse(s, err == ERR_LIMIT ? h1_limit_why(str_sub(data, 0, s->limits.head_bytes))
+                                             : WHY_BAD_FIELD);
         return skip + data.len;
     }
     s->scan = 0;

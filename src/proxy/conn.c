@@ -140,6 +140,11 @@ void conn_drain(struct conn *c)
     }
 }
 
+void conn_last(struct conn *c)
+{
+    h1_server_last(c->h1);
+}
+
 struct proxy *conn_proxy(const struct conn *c)
 {
     return c->proxy;

@@ -198,6 +198,24 @@ void exchange_reply(struct exchange *ex, struct reply *reply, enum why why)
     exchange_finish(ex, why);
 }
 
+/* After a request that is malformed, or not read to its end, nothing on the connection is believed.
+ */
+static bool ends_connection(enum why why)
+{
+    switch (why_status(why)) {
+    case 400:
+    case 405:
+    case 408:
+    case 413:
+    case 414:
+    case 417:
+    case 431:
+    case 501:
+    case 505: return true;
+    default: return false;
+    }
+}
+
 void exchange_fail(struct exchange *ex, enum why why)
 {
     if (ex->client == NULL) {
@@ -213,6 +231,9 @@ void exchange_fail(struct exchange *ex, enum why why)
         channel_reset(client, why);
         exchange_finish(ex, why);
         return;
+    }
+    if (ends_connection(why)) {
+        conn_last(ex->conn);
     }
     struct reply reply;
     unsigned retry_after = why_status(why) == 503 ? RETRY_AFTER_S : 0;
