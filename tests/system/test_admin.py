@@ -28,7 +28,7 @@ def test_access_off_and_text(door, service):
     assert d.log("access") == []
     d = door(names=["a.test"], sites={"a.test": service().url}, extra={"log": {"access": "text"}})
     d.get("a.test", "/readable")
-    until(lambda: re.search(r"^\d\d:\d\d.* /readable.*200", d.log_path.read_text(), re.M),
+    until(lambda: re.search(r"^\d\d:\d\d:.* path=/readable .*status=200 ", d.log_path.read_text(), re.M),
           "a readable line")
 
 

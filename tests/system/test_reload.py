@@ -92,8 +92,8 @@ def test_broken_file_changes_nothing_and_is_reported(door, service):
     d.write("version: 1\nsites:\n  a.test: http://x:1\n  b.test: {too: http://y:1}\ntimeout: 5s\n")
     d.wait_log("reload_done", outcome="failed")
     assert body(d) == "one"
-    places = [str(r) for r in d.log() if "hivedoor.yml:" in str(r)]
-    assert any(":4:12" in p for p in places) and any(":5:1" in p for p in places)
+    places = [(r["line"], r["column"]) for r in d.log("config_error")]
+    assert (4, 12) in places and (5, 1) in places
     assert d.metric("reloads_total", outcome="failed") == 1
     d.configure({"a.test": named(service, "two")})
     until(lambda: body(d) == "two", "the mended file")

@@ -18,11 +18,12 @@ SANITIZER = re.compile(r"AddressSanitizer|LeakSanitizer|runtime error:|Undefined
 
 
 class HeldPort:
-    """A port nobody else gets: bound with SO_REUSEPORT and never listening, so that the door, which
-    binds with SO_REUSEPORT too, is the only one that accepts on it."""
+    """A port nobody else gets: bound with SO_REUSEADDR and SO_REUSEPORT and never listening, so that
+    the door, which binds with both too, is the only one that accepts on it."""
 
     def __init__(self, ip="127.0.0.1"):
         self.socket = socket.socket()
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         self.socket.bind((ip, 0))
         self.number = self.socket.getsockname()[1]

@@ -4,8 +4,10 @@
 By default it answers every request with a JSON description of what it got. `handler` may be a
 function of the request handler (see http.server) that answers instead."""
 
+import contextlib
 import http.server
 import json
+import socket
 import socketserver
 import threading
 
@@ -14,6 +16,18 @@ class _Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
     daemon_threads = True
     request_queue_size = 128
     allow_reuse_address = True
+
+    def __init__(self, *arguments):
+        super().__init__(*arguments)
+        self.open = set()
+
+    def process_request(self, request, client_address):
+        self.open.add(request)
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request):
+        self.open.discard(request)
+        super().shutdown_request(request)
 
     def handle_error(self, request, client_address):
         pass  # connections that the door closes are no news
@@ -83,4 +97,7 @@ class Service:
             self.server.shutdown()
             self.server.server_close()
             self.thread.join()
+            for connection in list(self.server.open):  # kept ones too, as a task's end does
+                with contextlib.suppress(OSError):
+                    connection.shutdown(socket.SHUT_RDWR)
             self.server = None
