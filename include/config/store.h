@@ -29,6 +29,10 @@ struct store_digest {
  */
 int store_load(const char *config_path, const struct tls_set *previous, struct diags *diags,
                struct bundle *out_found, struct store_digest *out_digest) MUST_USE;
+/* Warns of every name that none of `certs` covers; after store_load, and after whatever else may
+ * have added certificates. */
+void store_report_missing(const char *config_path, const struct model *m,
+                          const struct tls_set *certs, struct diags *diags);
 /*
  * Every path whose change may mean another configuration: the file itself, what is substituted into
  * it, the entries of `certificates:` and their direct subfolders. Absolute where the file says so

@@ -242,12 +242,22 @@ static void on_accept(void *arg, int fd, const struct addr *peer)
     h1_server_start(v->http, (struct str){0});
 }
 
+/* Ctrl-C reaches all of the terminal's processes; this one serves until the daemon has drained. */
+static void leave_signals_to_the_daemon(void)
+{
+    sigset_t set;
+    signals_reset();
+    REQUIRE(sigemptyset(&set) == 0 && sigaddset(&set, SIGHUP) == 0 && sigaddset(&set, SIGINT) == 0);
+    REQUIRE(sigaddset(&set, SIGQUIT) == 0 && sigaddset(&set, SIGTERM) == 0);
+    REQUIRE(sigprocmask(SIG_BLOCK, &set, NULL) == 0);
+}
+
 _Noreturn static void serve(int fd)
 {
     struct demo d = {.loop = loop_new(),
                      .scratch = {mem_new(SCRATCH_BYTES), SCRATCH_BYTES},
                      .limits = {HEAD_BYTES, HEAD_FIELDS}};
-    signals_reset();
+    leave_signals_to_the_daemon();
     listener_new(d.loop, fd, on_accept, &d);
     loop_run(d.loop);
     _exit(0);

@@ -7,16 +7,28 @@
 #include "cli/cli.h"
 
 #include "base/buf.h"
+#include "base/fd.h"
+#include "base/mem.h"
 #include "cli/demo.h"
+#include "config/diag.h"
+#include "config/load.h"
 #include "daemon/supervisor.h"
 #include "tls/tls_local_ca.h"
 
 #include <errno.h>
+#include <limits.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 
 #define CONFIG_MAX (64 * 1024)
-#define PATH_BYTES 4096
+#define PATH_BYTES PATH_MAX
+
+struct site {
+    char *host;   /* owned, lower case */
+    char *target; /* owned, a URL */
+};
 
 struct dev {
     uint16_t http_port;
@@ -24,18 +36,26 @@ struct dev {
     const char *bind;  /* NULL: loopback, both families */
     const char *admin; /* NULL: off */
     char dir[PATH_BYTES];
-    char *const *sites; /* HOST=TARGET */
-    int site_count;
+    struct site *sites; /* owned array */
+    size_t site_count;
+    bool wants_help;
     bool created; /* the authority is new */
 };
+
+static void print_usage(FILE *to)
+{
+    fprintf(to, "usage: hivedoor dev [--http PORT] [--https PORT] [--bind ADDRESS] "
+                "[--admin ADDRESS:PORT] [--data FOLDER] [HOST=TARGET ...]\n"
+                "  TARGET is a port (3000), HOST:PORT, or http://HOST:PORT; without any there is a "
+                "demo service\n");
+}
 
 static int usage(const char *text, const char *what)
 {
     fprintf(stderr, "hivedoor dev: ");
     fprintf(stderr, text, what);
-    fprintf(stderr, "\nusage: hivedoor dev [--http PORT] [--https PORT] [--bind ADDRESS] "
-                    "[--admin ADDRESS:PORT] [--data FOLDER] [HOST=TARGET ...]\n"
-                    "  TARGET is a port (3000), HOST:PORT, or http://HOST:PORT\n");
+    fputc('\n', stderr);
+    print_usage(stderr);
     return EXIT_USAGE;
 }
 
@@ -63,50 +83,86 @@ static int parse_port(const char *text, uint16_t *out_port)
 }
 
 /* One option with its value; false if it is none of ours or the value is wrong. */
-static bool take_option(struct dev *d, const char *name, const char *value)
+static bool take_option(struct dev *d, struct str name, const char *value)
 {
-    if (strcmp(name, "--http") == 0) {
+    if (str_eq(name, STR("--http"))) {
         return parse_port(value, &d->http_port) == OK;
     }
-    if (strcmp(name, "--https") == 0) {
+    if (str_eq(name, STR("--https"))) {
         return parse_port(value, &d->https_port) == OK;
     }
-    if (strcmp(name, "--bind") == 0) {
+    if (str_eq(name, STR("--bind"))) {
         d->bind = value;
         return true;
     }
-    if (strcmp(name, "--admin") == 0) {
+    if (str_eq(name, STR("--admin"))) {
         d->admin = value;
         return true;
     }
-    if (strcmp(name, "--data") == 0) {
-        return snprintf(d->dir, sizeof(d->dir), "%s", value) < (int)sizeof(d->dir);
+    if (str_eq(name, STR("--data"))) {
+        return *value != '\0' && str_copy(d->dir, sizeof(d->dir), str_of(value)) == strlen(value);
     }
     return false;
 }
 
+/* "3000" -> http://127.0.0.1:3000, "web:3000" -> http://web:3000, a URL stays. */
+static char *target_url(const char *text)
+{
+    struct buf out;
+    uint16_t port;
+    buf_init(&out, strlen(text) + 64);
+    if (parse_port(text, &port) == OK) {
+        REQUIRE(buf_printf(&out, "http://127.0.0.1:%u", port) == OK);
+    } else {
+        REQUIRE(buf_printf(&out, "%s%s", strstr(text, "://") == NULL ? "http://" : "", text) == OK);
+    }
+    char *url = str_dup(buf_str(&out));
+    buf_fini(&out);
+    return url;
+}
+
+static int take_site(struct dev *d, const char *text)
+{
+    const char *equals = strchr(text, '=');
+    if (equals == NULL || equals == text || equals[1] == '\0') {
+        return usage("not HOST=TARGET: %s", text);
+    }
+    char *host = str_dup(str_n(text, (size_t)(equals - text)));
+    for (char *c = host; *c != '\0'; c++) {
+        *c = chr_lower(*c);
+    }
+    if (!tls_local_ca_permits(str_of(host))) {
+        free(host);
+        return usage("%s: the local authority vouches for local names only; take one that ends in "
+                     ".localhost, .test, .local, .internal or .home.arpa",
+                     text);
+    }
+    d->sites = mem_grow(d->sites, d->site_count + 1, sizeof(*d->sites));
+    d->sites[d->site_count++] = (struct site){host, target_url(equals + 1)};
+    return EXIT_FINE;
+}
+
 static int parse_arguments(struct dev *d, int argc, char *const argv[])
 {
-    int i = 1;
-    for (; i < argc && argv[i][0] == '-'; i += 2) {
-        if (i + 1 == argc) {
-            return usage("%s needs a value", argv[i]);
+    for (int i = 1; i < argc; i++) {
+        const char *arg = argv[i];
+        const char *equals = strchr(arg, '=');
+        int code = EXIT_FINE;
+        if (strcmp(arg, "--help") == 0 || strcmp(arg, "-h") == 0) {
+            d->wants_help = true;
+        } else if (arg[0] != '-') {
+            code = take_site(d, arg);
+        } else if (equals == NULL && i + 1 == argc) {
+            code = usage("%s needs a value", arg);
+        } else {
+            size_t len = equals != NULL ? (size_t)(equals - arg) : strlen(arg);
+            const char *value = equals != NULL ? equals + 1 : argv[++i];
+            code = take_option(d, str_n(arg, len), value)
+                       ? EXIT_FINE
+                       : usage("unknown option or impossible value: %s", arg);
         }
-        if (!take_option(d, argv[i], argv[i + 1])) {
-            return usage("unknown option or impossible value: %s", argv[i]);
-        }
-    }
-    d->sites = argv + i;
-    d->site_count = argc - i;
-    for (int k = 0; k < d->site_count; k++) {
-        const char *equals = strchr(d->sites[k], '=');
-        if (equals == NULL || equals == d->sites[k] || equals[1] == '\0') {
-            return usage("not HOST=TARGET: %s", d->sites[k]);
-        }
-        if (!tls_local_ca_permits(str_n(d->sites[k], (size_t)(equals - d->sites[k])))) {
-            return usage("%s: the local authority vouches for local names only; take one that "
-                         "ends in .localhost, .test, .local, .internal or .home.arpa",
-                         d->sites[k]);
+        if (code != EXIT_FINE) {
+            return code;
         }
     }
     return EXIT_FINE;
@@ -114,68 +170,99 @@ static int parse_arguments(struct dev *d, int argc, char *const argv[])
 
 /* ---- the configuration ---- */
 
-/* "3000" -> http://127.0.0.1:3000, "web:3000" -> http://web:3000, a URL stays. */
-static int write_target(struct buf *out, const char *text)
+static int write_quoted(struct buf *out, const char *text)
 {
-    uint16_t port;
-    if (parse_port(text, &port) == OK) {
-        return buf_printf(out, "http://127.0.0.1:%u", port);
+    int err = buf_append(out, "\"", 1);
+    for (; *text != '\0' && err == OK; text++) {
+        bool special = *text == '"' || *text == '\\';
+        err = buf_printf(out, "%s%c", special ? "\\" : "", *text);
     }
-    if (strstr(text, "://") == NULL) {
-        return buf_printf(out, "http://%s", text);
-    }
-    return buf_printf(out, "%s", text);
+    return err == OK ? buf_append(out, "\"", 1) : err;
 }
 
-static int write_listen(struct buf *out, const char *key, const char *bind, uint16_t port)
+/* Containers often have no IPv6, not even ::1. */
+static bool has_loopback6(void)
 {
-    if (bind != NULL) {
-        return buf_printf(out, "  %s: \"%s:%u\"\n", key, bind, port);
-    }
-    return buf_printf(out, "  %s: [\"127.0.0.1:%u\", \"[::1]:%u\"]\n", key, port, port);
+    struct sockaddr_in6 at = {.sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT};
+    int fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    bool has = fd >= 0 && bind(fd, (const struct sockaddr *)&at, sizeof(at)) == 0;
+    fd_close(&fd);
+    return has;
 }
 
-static int write_config(const struct dev *d, uint16_t demo_port, struct buf *out)
+static int write_listen(struct buf *out, const char *key, const char *address, uint16_t port)
 {
-    int err = buf_printf(out, "version: 1\nworkers: 1\nlisten:\n");
+    if (address == NULL && has_loopback6()) {
+        return buf_printf(out, "  %s: [\"127.0.0.1:%u\", \"[::1]:%u\"]\n", key, port, port);
+    }
+    if (address == NULL) {
+        return buf_printf(out, "  %s: \"127.0.0.1:%u\"\n", key, port);
+    }
+    char at[300];
+    bool bare_ip6 = address[0] != '[' && strchr(address, ':') != NULL;
+    snprintf(at, sizeof(at), bare_ip6 ? "[%s]:%u" : "%s:%u", address, port);
+    int err = buf_printf(out, "  %s: ", key);
+    err = err == OK ? write_quoted(out, at) : err;
+    return err == OK ? buf_append(out, "\n", 1) : err;
+}
+
+static int write_site(struct buf *out, const char *host, const char *target)
+{
+    int err = buf_append(out, "  ", 2);
+    err = err == OK ? write_quoted(out, host) : err;
+    err = err == OK ? buf_append(out, ": ", 2) : err;
+    err = err == OK ? write_quoted(out, target) : err;
+    return err == OK ? buf_append(out, "\n", 1) : err;
+}
+
+static int write_config(const struct dev *d, struct buf *out)
+{
+    int err = buf_printf(out, "version: 1\nworkers: 1\ncertificates: []\nlisten:\n");
     err = err == OK ? write_listen(out, "http", d->bind, d->http_port) : err;
     err = err == OK ? write_listen(out, "https", d->bind, d->https_port) : err;
-    err =
-        err == OK ? buf_printf(out, "  admin: \"%s\"\n", d->admin == NULL ? "off" : d->admin) : err;
-    err = err == OK ? buf_printf(out, "sites:\n") : err;
-    if (d->site_count == 0 && err == OK) {
-        err = buf_printf(out, "  localhost: http://127.0.0.1:%u\n", demo_port);
-    }
-    for (int i = 0; i < d->site_count && err == OK; i++) {
-        const char *equals = strchr(d->sites[i], '=');
-        err = buf_printf(out, "  \"%.*s\": ", (int)(equals - d->sites[i]), d->sites[i]);
-        err = err == OK ? write_target(out, equals + 1) : err;
-        err = err == OK ? buf_append(out, "\n", 1) : err;
+    err = err == OK ? buf_append_str(out, STR("  admin: ")) : err;
+    err = err == OK ? write_quoted(out, d->admin == NULL ? "off" : d->admin) : err;
+    err = err == OK ? buf_append_str(out, STR("\nsites:\n")) : err;
+    for (size_t i = 0; i < d->site_count && err == OK; i++) {
+        err = write_site(out, d->sites[i].host, d->sites[i].target);
     }
     return err;
 }
 
+/* What is wrong with the configuration is wrong with the command line, and said of that. */
+static int check_config(struct str config)
+{
+    struct diags diags;
+    struct model *m = NULL;
+    diags_init(&diags);
+    int err = load_text(config, "command line", false, &diags, &m);
+    for (size_t i = 0; i < diags.count && err != OK; i++) {
+        if (diags.items[i].level == DIAG_ERROR) {
+            fprintf(stderr, "hivedoor dev: %.*s\n", STR_FMT(diags.items[i].text));
+        }
+    }
+    model_free(m);
+    diags_fini(&diags);
+    return err == OK ? EXIT_FINE : EXIT_USAGE;
+}
+
 /* ---- what the user reads ---- */
 
-static void print_url(const struct dev *d, const char *host, int host_len, const char *to)
+static void print_url(const struct dev *d, const struct site *site)
 {
     char port[8] = "";
     if (d->https_port != 443) {
         snprintf(port, sizeof(port), ":%u", d->https_port);
     }
-    printf("  https://%.*s%s/  ->  %s\n", host_len, host, port, to);
+    printf("  https://%s%s/  ->  %s\n", site->host, port, site->target);
 }
 
 static void print_greeting(void *arg)
 {
     const struct dev *d = arg;
     printf("Hivedoor for development. Stop it with Ctrl-C.\n\n");
-    if (d->site_count == 0) {
-        print_url(d, "localhost", 9, "the built-in demo service");
-    }
-    for (int i = 0; i < d->site_count; i++) {
-        const char *equals = strchr(d->sites[i], '=');
-        print_url(d, d->sites[i], (int)(equals - d->sites[i]), equals + 1);
+    for (size_t i = 0; i < d->site_count; i++) {
+        print_url(d, &d->sites[i]);
     }
     printf("  http://...:%u/ redirects there\n\n", d->http_port);
     printf("Local authority: %s/%s%s\n", d->dir, TLS_LOCAL_CA_FILE, d->created ? " (new)" : "");
@@ -189,39 +276,85 @@ static void print_greeting(void *arg)
     fflush(stdout);
 }
 
+/* ---- the run ---- */
+
+/* Makes the folder's path absolute: what is printed is to be copied to any shell. */
+static int prepare_authority(struct dev *d)
+{
+    int err = tls_local_ca_ensure(d->dir, &d->created);
+    char *absolute = err == OK ? realpath(d->dir, NULL) : NULL;
+    if (absolute != NULL) {
+        str_copy(d->dir, sizeof(d->dir), str_of(absolute));
+        free(absolute);
+    }
+    if (err != OK) {
+        fprintf(stderr,
+                "hivedoor dev: cannot make the local authority in %s: %s; choose another folder "
+                "with --data\n",
+                d->dir, err == ERR_IO ? strerror(errno) : err_text(err));
+        return EXIT_START;
+    }
+    return EXIT_FINE;
+}
+
+static int add_demo(struct dev *d)
+{
+    uint16_t port = 0;
+    pid_t pid = -1;
+    int err = demo_start(&port, &pid);
+    if (err != OK) {
+        fprintf(stderr, "hivedoor dev: cannot start the demo service: %s\n", err_text(err));
+        return EXIT_START;
+    }
+    char site[32];
+    snprintf(site, sizeof(site), "localhost=%u", port);
+    return take_site(d, site);
+}
+
+static int serve(struct dev *d)
+{
+    struct buf config;
+    buf_init(&config, CONFIG_MAX);
+    if (write_config(d, &config) != OK) {
+        buf_fini(&config);
+        return usage("%s", "too many sites for one command line; write a file and use run");
+    }
+    int code = check_config(buf_str(&config));
+    if (code == EXIT_FINE) {
+        struct run_options options = {.config_text = buf_str(&config),
+                                      .local_ca_dir = d->dir,
+                                      .on_ready = print_greeting,
+                                      .arg = d};
+        code = run_daemon(&options);
+    }
+    if (code == EXIT_START) {
+        fprintf(stderr, "hivedoor dev: --http PORT and --https PORT choose other ports\n");
+    }
+    buf_fini(&config);
+    return code;
+}
+
+static void fini(struct dev *d)
+{
+    for (size_t i = 0; i < d->site_count; i++) {
+        free(d->sites[i].host);
+        free(d->sites[i].target);
+    }
+    free(d->sites);
+}
+
 int cli_dev(int argc, char *const argv[])
 {
     struct dev d = {.http_port = 8080, .https_port = 8443};
     default_dir(d.dir);
     int code = parse_arguments(&d, argc, argv);
-    if (code != EXIT_FINE) {
-        return code;
+    if (code == EXIT_FINE && d.wants_help) {
+        print_usage(stdout);
+    } else if (code == EXIT_FINE) {
+        code = prepare_authority(&d);
+        code = code == EXIT_FINE && d.site_count == 0 ? add_demo(&d) : code;
+        code = code == EXIT_FINE ? serve(&d) : code;
     }
-    int err = tls_local_ca_ensure(d.dir, &d.created);
-    if (err != OK) {
-        fprintf(stderr,
-                "hivedoor dev: cannot make the local authority in %s: %s; choose another folder "
-                "with --data\n",
-                d.dir, err == ERR_IO ? strerror(errno) : err_text(err));
-        return EXIT_START;
-    }
-    uint16_t demo_port = 0;
-    pid_t demo_pid = -1;
-    if (d.site_count == 0 && (err = demo_start(&demo_port, &demo_pid)) != OK) {
-        fprintf(stderr, "hivedoor dev: cannot start the demo service: %s\n", err_text(err));
-        return EXIT_START;
-    }
-    struct buf config;
-    buf_init(&config, CONFIG_MAX);
-    if (write_config(&d, demo_port, &config) != OK) {
-        buf_fini(&config);
-        return usage("%s", "too many sites for one command line; write a file and use run");
-    }
-    struct run_options options = {.config_text = buf_str(&config),
-                                  .local_ca_dir = d.dir,
-                                  .on_ready = print_greeting,
-                                  .arg = &d};
-    code = run_daemon(&options);
-    buf_fini(&config);
+    fini(&d);
     return code;
 }

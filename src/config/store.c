@@ -152,8 +152,8 @@ static void report_name(const struct map *names, struct str name, struct diag_pl
     }
 }
 
-static void report_missing(const char *config_path, const struct model *m,
-                           const struct tls_set *certs, struct diags *diags)
+void store_report_missing(const char *config_path, const struct model *m,
+                          const struct tls_set *certs, struct diags *diags)
 {
     if (m->listen_https_count == 0) {
         return;
@@ -210,7 +210,6 @@ int store_load(const char *config_path, const struct tls_set *previous, struct d
     struct bundle found = {.model = m};
     match(g.matcher, m, previous, &found.certs);
     tls_matcher_free(g.matcher);
-    report_missing(config_path, m, &found.certs, diags);
     *out_found = found;
     *out_digest = digest;
     return OK;

@@ -8,7 +8,6 @@
 #include "daemon/role.h"
 #include "daemon/supervisor.h"
 #include "daemon/worker.h"
-#include "loop/signals.h"
 
 int role_main(int argc, char *const argv[])
 {
@@ -24,7 +23,7 @@ int role_main(int argc, char *const argv[])
     (void)snprintf(comm, sizeof(comm), "hd-%s", name);
     (void)prctl(PR_SET_NAME, comm);
     log_setup(STDOUT_FILENO, args.form, args.level, name);
-    signals_reset();
+    /* Signals stay as the supervisor set them: what ends the daemon is its to hear, not ours. */
     switch (args.role) {
     case ROLE_LOADER: return loader_main(&args);
     case ROLE_KEEPER: return keeper_main(&args);

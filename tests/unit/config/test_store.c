@@ -98,6 +98,9 @@ static void result_init(struct result *r, const struct place *p, const struct tl
     *r = (struct result){.err = OK};
     diags_init(&r->diags);
     r->err = store_load(p->config, previous, &r->diags, &r->found, &r->digest);
+    if (r->err == OK) {
+        store_report_missing(p->config, r->found.model, &r->found.certs, &r->diags);
+    }
 }
 
 static void result_fini(struct result *r)
