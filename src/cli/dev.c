@@ -50,11 +50,9 @@ static void print_usage(FILE *to)
                 "demo service\n");
 }
 
-static int usage(const char *text, const char *what)
+static int usage(const char *what, const char *text)
 {
-    fprintf(stderr, "hivedoor dev: ");
-    fprintf(stderr, text, what);
-    fputc('\n', stderr);
+    fprintf(stderr, "hivedoor dev: %s: %s\n", what, text);
     print_usage(stderr);
     return EXIT_USAGE;
 }
@@ -125,7 +123,7 @@ static int take_site(struct dev *d, const char *text)
 {
     const char *equals = strchr(text, '=');
     if (equals == NULL || equals == text || equals[1] == '\0') {
-        return usage("not HOST=TARGET: %s", text);
+        return usage(text, "not HOST=TARGET");
     }
     char *host = str_dup(str_n(text, (size_t)(equals - text)));
     for (char *c = host; *c != '\0'; c++) {
@@ -133,9 +131,9 @@ static int take_site(struct dev *d, const char *text)
     }
     if (!tls_local_ca_permits(str_of(host))) {
         free(host);
-        return usage("%s: the local authority vouches for local names only; take one that ends in "
-                     ".localhost, .test, .local, .internal or .home.arpa",
-                     text);
+        return usage(text,
+                     "the local authority vouches for local names only; take one that ends in "
+                     ".localhost, .test, .local, .internal or .home.arpa");
     }
     d->sites = mem_grow(d->sites, d->site_count + 1, sizeof(*d->sites));
     d->sites[d->site_count++] = (struct site){host, target_url(equals + 1)};
@@ -153,13 +151,13 @@ static int parse_arguments(struct dev *d, int argc, char *const argv[])
         } else if (arg[0] != '-') {
             code = take_site(d, arg);
         } else if (equals == NULL && i + 1 == argc) {
-            code = usage("%s needs a value", arg);
+            code = usage(arg, "needs a value");
         } else {
             size_t len = equals != NULL ? (size_t)(equals - arg) : strlen(arg);
             const char *value = equals != NULL ? equals + 1 : argv[++i];
             code = take_option(d, str_n(arg, len), value)
                        ? EXIT_FINE
-                       : usage("unknown option or impossible value: %s", arg);
+                       : usage(arg, "unknown option or impossible value");
         }
         if (code != EXIT_FINE) {
             return code;
@@ -317,7 +315,7 @@ static int serve(struct dev *d)
     buf_init(&config, CONFIG_MAX);
     if (write_config(d, &config) != OK) {
         buf_fini(&config);
-        return usage("%s", "too many sites for one command line; write a file and use run");
+        return usage("too many sites for one command line", "write a file and use run");
     }
     int code = check_config(buf_str(&config));
     if (code == EXIT_FINE) {

@@ -79,7 +79,10 @@ static void configure(struct rig *r, uint64_t number, const char *format)
     struct buf out;
     struct model *model = NULL;
     unsigned port = addr_port(&r->service);
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral" /* the test's own text */
     snprintf(text, sizeof(text), format, port, port);
+#pragma GCC diagnostic pop
     diags_init(&diags);
     buf_init(&out, BYTES_MAX);
     if (load_text(str_of(text), "test.yml", false, &diags, &model) != OK) {
