@@ -50,9 +50,10 @@ static void print_usage(FILE *to)
                 "demo service\n");
 }
 
+/* Says `what` is or does `text`, and how it is meant to be. */
 static int usage(const char *what, const char *text)
 {
-    fprintf(stderr, "hivedoor dev: %s: %s\n", what, text);
+    fprintf(stderr, "hivedoor dev: %s %s\n", what, text);
     print_usage(stderr);
     return EXIT_USAGE;
 }
@@ -123,7 +124,7 @@ static int take_site(struct dev *d, const char *text)
 {
     const char *equals = strchr(text, '=');
     if (equals == NULL || equals == text || equals[1] == '\0') {
-        return usage(text, "not HOST=TARGET");
+        return usage(text, "is not HOST=TARGET");
     }
     char *host = str_dup(str_n(text, (size_t)(equals - text)));
     for (char *c = host; *c != '\0'; c++) {
@@ -132,8 +133,8 @@ static int take_site(struct dev *d, const char *text)
     if (!tls_local_ca_permits(str_of(host))) {
         free(host);
         return usage(text,
-                     "the local authority vouches for local names only; take one that ends in "
-                     ".localhost, .test, .local, .internal or .home.arpa");
+                     "is not for the local authority, which vouches for local names only; take one "
+                     "that ends in .localhost, .test, .local, .internal or .home.arpa");
     }
     d->sites = mem_grow(d->sites, d->site_count + 1, sizeof(*d->sites));
     d->sites[d->site_count++] = (struct site){host, target_url(equals + 1)};
@@ -157,7 +158,7 @@ static int parse_arguments(struct dev *d, int argc, char *const argv[])
             const char *value = equals != NULL ? equals + 1 : argv[++i];
             code = take_option(d, str_n(arg, len), value)
                        ? EXIT_FINE
-                       : usage(arg, "unknown option or impossible value");
+                       : usage(arg, "is an unknown option or has an impossible value");
         }
         if (code != EXIT_FINE) {
             return code;
@@ -315,7 +316,7 @@ static int serve(struct dev *d)
     buf_init(&config, CONFIG_MAX);
     if (write_config(d, &config) != OK) {
         buf_fini(&config);
-        return usage("too many sites for one command line", "write a file and use run");
+        return usage("too many sites", "for one command line; write a file and use run");
     }
     int code = check_config(buf_str(&config));
     if (code == EXIT_FINE) {
