@@ -186,16 +186,18 @@ static void on_request(void *arg, struct channel *ch, struct message *m, struct 
 {
     struct visitor *v = arg;
     struct reply reply;
+    ptrdiff_t query = str_find(m->target, '?');
+    struct str path = query < 0 ? m->target : str_sub(m->target, 0, (size_t)query);
     if (bad != WHY_OK) {
         reply_error(m->arena, bad, m, STR("demo"), &reply);
         answer(ch, m, &reply);
-    } else if (str_eq(m->target, STR("/ws"))) {
+    } else if (str_eq(path, STR("/ws"))) {
         begin_ws(v, ch, m);
-    } else if (str_eq(m->target, STR("/echo"))) {
+    } else if (str_eq(path, STR("/echo"))) {
         begin_echo(v, ch, m, body);
-    } else if (str_eq(m->target, STR("/headers"))) {
+    } else if (str_eq(path, STR("/headers"))) {
         answer_headers(ch, m);
-    } else if (str_eq(m->target, STR("/"))) {
+    } else if (str_eq(path, STR("/"))) {
         reply_make(m->arena, 200, STR("text/html; charset=utf-8"), STR(demo_page), &reply);
         answer(ch, m, &reply);
     } else {

@@ -11,6 +11,7 @@ import pytest
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
 from lib.certs import Authority  # noqa: E402
+from lib.dev import Dev  # noqa: E402
 from lib.dns_server import DnsServer  # noqa: E402
 from lib.door import Door  # noqa: E402
 from lib.service import Service  # noqa: E402
@@ -68,4 +69,19 @@ def door(binary, tmp_path, authority):
 
     yield make
     for one in doors:
+        one.close()
+
+
+@pytest.fixture
+def dev(binary, tmp_path):
+    """Makes `hivedoor dev`s: dev("app.localhost=3000", ...), with options of lib.dev.Dev."""
+    running = []
+
+    def make(*sites, **options):
+        one = Dev(binary, tmp_path / options.pop("folder", f"dev{len(running)}"), sites, **options)
+        running.append(one)
+        return one
+
+    yield make
+    for one in running:
         one.close()
