@@ -42,7 +42,7 @@ enum wire_from { WIRE_SUPERVISOR = 1, WIRE_LOADER = 2, WIRE_KEEPER = 4, WIRE_WOR
  * HURRY             a worker could not connect to this service: ask DNS now
  * CHALLENGE_ASK     is there a file for this ACME token? request: the sender's number for it
  * CHALLENGE_ANSWER  flag: 1 and its bytes, or 0
- * DRAIN, CUT, STOP  no new work after what runs; close what is left; end now
+ * DRAIN, CUT, STOP  no new work after what runs; close what is left; end as soon as it can
  * DRAINED           nothing is left
  * RELOAD_ASK        reload, and tell me how it went
  * RELOAD_RESULT     flag: enum reload_outcome; number: generation; request 0: for the record

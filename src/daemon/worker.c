@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "base/fd.h"
 #include "base/list.h"
 #include "base/log.h"
@@ -15,6 +16,9 @@
 #include "tls/tls_server.h"
 
 #define COUNT_UP_MS 5000
+/* Clients that came after this worker was drained, while another was not: a last word for them. */
+#define LAST_WORD_MS 1000
+#define LAST_LOOK_MS 10
 
 struct port {
     struct list node;
@@ -30,6 +34,8 @@ struct worker {
     struct generation *pending;
     struct list ports;
     struct timer count_up;
+    struct timer last_word;
+    uint64_t stop_ms; /* when STOP came, 0: not yet */
     int status;
 };
 
@@ -147,6 +153,38 @@ static void on_drain(struct worker *w)
     proxy_drain(w->proxy);
 }
 
+static bool is_busy(const struct worker *w)
+{
+    static const enum counter states[] = {
+        COUNTER_CONNS_PROXY,     COUNTER_CONNS_HANDSHAKE,   COUNTER_EXCHANGES_HEAD,
+        COUNTER_EXCHANGES_ROUTE, COUNTER_EXCHANGES_CONNECT, COUNTER_EXCHANGES_RELAY,
+    };
+
+    for (size_t i = 0; i < sizeof(states) / sizeof(states[0]); i++) {
+        if (w->process.slot->values[states[i]] != 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void on_last_look(void *arg)
+{
+    struct worker *w = arg;
+
+    if (is_busy(w) && clock_ms() - w->stop_ms < LAST_WORD_MS) {
+        timer_set(&w->last_word, LAST_LOOK_MS);
+        return;
+    }
+    loop_stop(w->process.loop);
+}
+
+static void on_stop(struct worker *w)
+{
+    w->stop_ms = clock_ms();
+    on_last_look(w);
+}
+
 static void on_message(void *arg, const struct wire_msg *m, int *fds, size_t nfds)
 {
     struct worker *w = arg;
@@ -165,7 +203,7 @@ static void on_message(void *arg, const struct wire_msg *m, int *fds, size_t nfd
         break;
     case WIRE_DRAIN: on_drain(w); break;
     case WIRE_CUT: proxy_cut(w->proxy); break;
-    case WIRE_STOP: loop_stop(w->process.loop); break;
+    case WIRE_STOP: on_stop(w); break;
     case WIRE_HURRY:
     case WIRE_SANDBOX:
     case WIRE_RELOAD_RESULT: break; /* the keeper's */
@@ -217,6 +255,7 @@ static void worker_init(struct worker *w)
     w->proxy = proxy_new(&env);
     timer_init(&w->count_up, w->process.loop, on_count_up, w);
     timer_set(&w->count_up, COUNT_UP_MS);
+    timer_init(&w->last_word, w->process.loop, on_last_look, w);
 }
 
 static void worker_fini(struct worker *w)
@@ -228,6 +267,7 @@ static void worker_fini(struct worker *w)
     generation_retire(w->current);
     proxy_free(w->proxy);
     timer_fini(&w->count_up);
+    timer_fini(&w->last_word);
     process_fini(&w->process);
     mem_secret_free(w, sizeof(*w));
 }
