@@ -103,18 +103,23 @@ static size_t take_payload(struct demo_ws *ws, struct str bytes, demo_ws_send_fn
     return n;
 }
 
+/* One byte of a frame's head; the last one begins the frame. */
+static int take_head(struct demo_ws *ws, uint8_t byte, demo_ws_send_fn send, void *arg)
+{
+    ws->head[ws->head_len++] = byte;
+    bool is_whole = ws->head_len == head_size(ws) && ws->head_len > 2;
+    return is_whole ? begin_frame(ws, send, arg) : OK;
+}
+
 int demo_ws_feed(struct demo_ws *ws, struct str bytes, demo_ws_send_fn send, void *arg)
 {
     while (bytes.len > 0 || (ws->in_payload && ws->left == 0)) {
         if (!ws->in_payload) {
-            ws->head[ws->head_len++] = (uint8_t)bytes.ptr[0];
-            bytes = str_from(bytes, 1);
-            if (ws->head_len == head_size(ws) && ws->head_len > 2) {
-                int err = begin_frame(ws, send, arg);
-                if (err != OK) {
-                    return err;
-                }
+            int err = take_head(ws, (uint8_t)bytes.ptr[0], send, arg);
+            if (err != OK) {
+                return err;
             }
+            bytes = str_from(bytes, 1);
             continue;
         }
         bytes = str_from(bytes, take_payload(ws, bytes, send, arg));

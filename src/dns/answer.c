@@ -223,7 +223,7 @@ static int take_record(const struct reader *r, const struct record *rec, uint16_
  * target of its CNAME goes to `out_alias` (len 0: none).
  */
 struct pass {
-    const struct answer_name *name;
+    struct answer_name name;
     uint16_t type;
     struct addr *addrs;
     size_t cap;
@@ -241,7 +241,7 @@ static int pass_run(struct reader r, uint16_t records, struct pass *p)
         if (err != OK) {
             return err;
         }
-        if (rec.class != CLASS_IN || !name_eq(&rec.owner, p->name)) {
+        if (rec.class != CLASS_IN || !name_eq(&rec.owner, &p->name)) {
             continue;
         }
         err = take_record(&r, &rec, p->type, &p->alias, &a);
@@ -262,10 +262,7 @@ static int pass_run(struct reader r, uint16_t records, struct pass *p)
 /* Aliases may stand in any order, so each one found means another pass. */
 static int read_answers(struct reader r, uint16_t records, struct pass *p)
 {
-    struct answer_name name = *p->name;
-
     for (int i = 0; i <= ANSWER_CNAME_MAX; i++) {
-        p->name = &name;
         int err = pass_run(r, records, p);
         if (err != OK) {
             return err;
@@ -273,7 +270,7 @@ static int read_answers(struct reader r, uint16_t records, struct pass *p)
         if (p->count > 0 || p->alias.len == 0) {
             return OK;
         }
-        name = p->alias;
+        p->name = p->alias;
     }
     return ERR_LIMIT;
 }
@@ -282,7 +279,7 @@ int answer_parse(struct str msg, struct answer_question question, struct addr *o
                  size_t cap, struct answer *out_answer)
 {
     struct reader r = {(const uint8_t *)msg.ptr, msg.len, HEADER_BYTES};
-    struct pass p = {.name = question.name, .type = question.type, .addrs = out_addrs, .cap = cap};
+    struct pass p = {.name = *question.name, .type = question.type, .addrs = out_addrs, .cap = cap};
 
     if (msg.len < HEADER_BYTES) {
         return ERR_TRUNCATED;
