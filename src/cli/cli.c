@@ -30,12 +30,22 @@ static const struct command commands[] = {
 
 #define COMMAND_COUNT (sizeof(commands) / sizeof(commands[0]))
 
+static void print_command(FILE *to, const struct command *c)
+{
+    (void)fprintf(to, "  hivedoor %s%s%s\n        %s\n", c->name, *c->synopsis == '\0' ? "" : " ",
+                  c->synopsis, c->help);
+}
+
+static bool is_help(const char *word)
+{
+    return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
+}
+
 static void print_help(FILE *to)
 {
     (void)fputs("Hivedoor ends TLS and proxies every site to a service by name.\n\n", to);
     for (size_t i = 0; i < COMMAND_COUNT; i++) {
-        (void)fprintf(to, "  hivedoor %s %s\n        %s\n", commands[i].name, commands[i].synopsis,
-                      commands[i].help);
+        print_command(to, &commands[i]);
     }
     (void)fputs("\nThe configuration is " CLI_CONFIG_PATH " unless -c says otherwise.\n"
                 "Exit status: 0 fine, 1 configuration, 2 usage, 3 could not start, "
@@ -114,7 +124,7 @@ int cli_main(int argc, char *const argv[])
         return EXIT_USAGE;
     }
     const char *word = argv[1];
-    if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0 || strcmp(word, "help") == 0) {
+    if (is_help(word) || strcmp(word, "help") == 0) {
         print_help(stdout);
         return EXIT_FINE;
     }
@@ -122,9 +132,15 @@ int cli_main(int argc, char *const argv[])
         word = "version";
     }
     for (size_t i = 0; i < COMMAND_COUNT; i++) {
-        if (strcmp(word, commands[i].name) == 0) {
-            return commands[i].fn(argc - 1, argv + 1);
+        const struct command *c = &commands[i];
+        if (strcmp(word, c->name) != 0) {
+            continue;
         }
+        if (argc == 3 && is_help(argv[2]) && c->fn != cli_dev) { /* which has more to say */
+            print_command(stdout, c);
+            return EXIT_FINE;
+        }
+        return c->fn(argc - 1, argv + 1);
     }
     return cli_usage("there is no command `%s`", word);
 }
