@@ -20,11 +20,11 @@
 struct services;
 
 struct services_events {
-    /* The addresses of "host:port" are these now. `publish` false: none are known yet, which is
-     * worth a line in the log but no news for the workers: an earlier keeper may have told them
-     * some. It is published when it has lasted for SERVICE_DOUBT_MS. */
+    /* The addresses of "host:port" are these now. `sure` false: none were found yet, which does not
+     * take away what an earlier keeper may have found. It is told again, and sure, when it has
+     * lasted for SERVICE_DOUBT_MS. */
     void (*on_endpoints)(void *arg, struct str name, const struct addr *addrs, size_t count,
-                         bool publish);
+                         bool sure);
     /* No route uses it any more. */
     void (*on_gone)(void *arg, struct str name);
 };

@@ -42,6 +42,7 @@ void endpoint_cache_free(struct endpoint_cache *c)
 static struct kept *write_down(const struct wire_msg *m)
 {
     struct wire_msg copy = *m;
+    copy.flag = WIRE_ENDPOINTS_SET;
     struct addr *addrs = mem_array(m->addr_count, sizeof(*addrs));
     struct buf out;
 
@@ -62,6 +63,10 @@ int endpoint_cache_put(struct endpoint_cache *c, const struct wire_msg *m, struc
     if (m->flag == WIRE_ENDPOINTS_FORGET) {
         free(map_remove(c->map, m->name));
         *out_bytes = STR("");
+        return OK;
+    }
+    if (m->flag == WIRE_ENDPOINTS_NONE && map_get(c->map, m->name) != NULL) {
+        *out_bytes = STR(""); /* what an earlier keeper found stands */
         return OK;
     }
     if (map_count(c->map) >= ENDPOINT_CACHE_MAX && map_get(c->map, m->name) == NULL) {

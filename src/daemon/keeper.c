@@ -31,21 +31,19 @@ struct keeper {
 /* ---- services ---- */
 
 static void on_addrs(void *arg, struct str name, const struct addr *addrs, size_t count,
-                     bool publish)
+                     bool sure)
 {
     struct keeper *k = arg;
     struct wire_msg m = {
         .id = WIRE_ENDPOINTS,
-        .flag = WIRE_ENDPOINTS_SET,
+        .flag = sure ? WIRE_ENDPOINTS_SET : WIRE_ENDPOINTS_NONE,
         .name = name,
         .addrs = addrs,
         .addr_count = count < WIRE_ADDRS_MAX ? count : WIRE_ADDRS_MAX,
     };
     struct log_line line;
 
-    if (publish) {
-        wire_link_send(k->process.link, &m, NULL, 0);
-    }
+    wire_link_send(k->process.link, &m, NULL, 0);
     log_begin(&line, LOG_INFO, "endpoints");
     log_field(&line, "service", name);
     log_field_int(&line, "count", (int64_t)count);

@@ -17,7 +17,7 @@ struct item {
     struct str name; /* "host:port", owned */
     struct service *service;
     bool wanted; /* by the model being taken over */
-    bool held;   /* nothing was ever found, and the workers have not been told so */
+    bool held;   /* nothing was ever found, and that is not told as sure yet */
     bool found;  /* it had addresses at some time */
     uint64_t *cell;
 };
@@ -35,7 +35,7 @@ struct services {
     struct map *by_name;
     size_t count;
     uint64_t started_ms;
-    struct timer doubt;            /* held back for SERVICE_DOUBT_MS after the start */
+    struct timer doubt;            /* not told as sure for SERVICE_DOUBT_MS after the start */
     struct resolver_stats counted; /* of the resolver in use, already in the counters */
 };
 

@@ -122,3 +122,16 @@ def test_one_question_an_interval_whatever_the_traffic(door, dns):
         took = time.monotonic() - begin
         # A and AAAA every 200 ms, and some to spare
         assert dns.asked("web") - count <= (took / 0.2 + 2) * 2 + 4
+
+
+def test_dns_gone_altogether(door, dns):
+    with Tasks(2) as tasks:
+        dns.set("web", a=tasks.ips)
+        d = door(names=["a.test"], dns=dns, sites={"a.test": f"http://web:{tasks.port}"})
+        assert answers(d, count=4) <= set(tasks.ips)
+        failures = d.metric("dns_failures_total")
+        dns.stop()
+        until(lambda: d.metric("dns_failures_total") > failures + 2, "asked in vain")
+        assert answers(d, count=8) <= set(tasks.ips)  # the last addresses serve on
+        d.reload("unchanged")
+        assert answers(d, count=4) <= set(tasks.ips)

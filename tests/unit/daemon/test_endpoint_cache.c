@@ -16,9 +16,11 @@ static void put(struct endpoint_cache *c, struct str name, const char *addr, uin
     struct addr a;
     struct buf bytes;
 
-    assert_int_equal(addr_parse(str_of(addr), &a), OK);
-    m.addrs = &a;
-    m.addr_count = 1;
+    if (addr != NULL) {
+        assert_int_equal(addr_parse(str_of(addr), &a), OK);
+        m.addrs = &a;
+        m.addr_count = 1;
+    }
     buf_init(&bytes, WIRE_MAX);
     assert_int_equal(wire_encode(&m, &bytes), OK);
     assert_int_equal(wire_decode(buf_str(&bytes), 0, WIRE_KEEPER, &got), OK);
@@ -50,10 +52,28 @@ static void test_endpoint_cache_keeps_the_last_of_each_name(void **state)
     endpoint_cache_free(c);
 }
 
+static void test_endpoint_cache_finding_none_takes_nothing_away(void **state)
+{
+    struct endpoint_cache *c = endpoint_cache_new();
+    struct str bytes;
+
+    (void)state;
+    put(c, STR("new:1"), NULL, WIRE_ENDPOINTS_NONE, &bytes);
+    assert_true(bytes.len > 0);
+    put(c, STR("a:1"), "10.0.0.1:1", WIRE_ENDPOINTS_SET, &bytes);
+    put(c, STR("a:1"), NULL, WIRE_ENDPOINTS_NONE, &bytes);
+    assert_int_equal(bytes.len, 0);
+    put(c, STR("a:1"), NULL, WIRE_ENDPOINTS_SET, &bytes);
+    assert_true(bytes.len > 0);
+    assert_int_equal(endpoint_cache_count(c), 2);
+    endpoint_cache_free(c);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_endpoint_cache_keeps_the_last_of_each_name),
+        cmocka_unit_test(test_endpoint_cache_finding_none_takes_nothing_away),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
