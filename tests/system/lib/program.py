@@ -63,7 +63,7 @@ class Program:
                     list(map(str, command)), cwd=self.folder, stdin=subprocess.DEVNULL, stdout=log,
                     stderr=log, env={**os.environ, **environment}, **self._identity())
             until(lambda: self._has_ended() or all(map(is_open, self.ports)),
-                  f"{command[0]} listens or ends:\n{self.log()}")
+                  f"{command[0]} listens or ends")
             if not self._has_ended():
                 return self
         raise AssertionError(f"{command[0]} does not start:\n{self.log()}")
