@@ -182,6 +182,28 @@ def test_a_folder_that_cannot_be(dev):
     assert "Not a directory" in got.stderr and "--data" in got.stderr
 
 
+def test_another_address(dev):
+    d = dev("--bind=127.0.0.2")
+    socket.create_connection(("127.0.0.2", d.https.number), timeout=30).close()
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", d.https.number), timeout=30)
+
+
+def test_many_starts_at_once_agree_on_one_authority(dev):
+    d = dev(start=False)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with concurrent.futures.ThreadPoolExecutor(6) as pool:
+            ends = list(pool.map(lambda _: d.run("--http", port).returncode, range(6)))
+    assert ends == [3] * 6  # each had made or found the authority before it looked at the port
+    folder = d.home / ".local/share/hivedoor"
+    assert sorted(os.listdir(folder)) == ["ca.key", "ca.pem"]
+    assert (openssl("x509", "-in", folder / "ca.pem", "-noout", "-pubkey")
+            == openssl("pkey", "-in", folder / "ca.key", "-pubout"))
+    d.start()
+    assert "(new)" not in d.output()
+
+
 def test_admin_address(dev, tmp_path):
     d = dev(f"--admin=unix:{tmp_path}/admin.sock")
     assert d.curl("--unix-socket", tmp_path / "admin.sock",
