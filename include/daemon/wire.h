@@ -81,8 +81,8 @@ enum wire_id {
 };
 
 enum wire_endpoints {
-    WIRE_ENDPOINTS_SET,    /* these are the addresses now */
-    WIRE_ENDPOINTS_NONE,   /* none found yet: counts only where none were known (to the supervisor) */
+    WIRE_ENDPOINTS_SET,  /* these are the addresses now */
+    WIRE_ENDPOINTS_NONE, /* none found yet: counts only where none were known (to the supervisor) */
     WIRE_ENDPOINTS_FORGET, /* no route uses the name any more (to the supervisor only) */
 };
 

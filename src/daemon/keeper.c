@@ -30,8 +30,7 @@ struct keeper {
 
 /* ---- services ---- */
 
-static void on_addrs(void *arg, struct str name, const struct addr *addrs, size_t count,
-                     bool sure)
+static void on_addrs(void *arg, struct str name, const struct addr *addrs, size_t count, bool sure)
 {
     struct keeper *k = arg;
     struct wire_msg m = {
