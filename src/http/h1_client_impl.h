@@ -46,8 +46,9 @@ enum h1_client_out {
 
 /* A source of interim responses without end is no service. */
 #define H1_CLIENT_INTERIM_MAX 32
-/* More than the pump lets pile up (CHANNEL_HIGH and one scratch), with room for heads. */
-#define H1_CLIENT_OUT_MAX (1024 * 1024)
+/* More than the pump lets pile up (CHANNEL_HIGH and one scratch), with room for a head of the
+ * greatest limits.header (1 MiB), even twice: a redirect says its Location in its body too. */
+#define H1_CLIENT_OUT_MAX (4 * 1024 * 1024)
 
 struct h1_client {
     struct channel channel; /* first: the ops get it */

@@ -26,8 +26,9 @@ enum h1_server_state {
 /* Each direction of the running exchange. */
 enum h1_server_half { H1_HALF_HEAD, H1_HALF_BODY, H1_HALF_DONE };
 
-/* More than the pump lets pile up (CHANNEL_HIGH and one scratch), with room for heads. */
-#define H1_SERVER_OUT_MAX (1024 * 1024)
+/* More than the pump lets pile up (CHANNEL_HIGH and one scratch), with room for a head of the
+ * greatest limits.header (1 MiB), even twice: a redirect says its Location in its body too. */
+#define H1_SERVER_OUT_MAX (4 * 1024 * 1024)
 
 struct h1_server {
     struct channel channel; /* first: the ops get it */
