@@ -184,7 +184,9 @@ static void finish_exchange(struct h1_server *s)
     s->state = H1_SERVER_IDLE;
     if (buf_len(&s->in_buf) > 0) {
         h1_server_resume(s);
-        return;
+        if (s->state != H1_SERVER_IDLE) {
+            return;
+        }
     }
     buf_release(&s->in_buf);
     buf_release(&s->out_buf);
@@ -229,12 +231,12 @@ static void on_work(void *arg)
         h1_server_end(s, WHY_CLIENT_RESET);
         return;
     }
-    if (s->state == H1_SERVER_IDLE && s->draining && buf_len(&s->in_buf) == 0) {
-        h1_server_end(s, WHY_DRAINED);
-        return;
-    }
     if (buf_len(&s->in_buf) > 0) {
         h1_server_resume(s);
+    }
+    if (s->state == H1_SERVER_IDLE && s->draining) {
+        h1_server_end(s, WHY_DRAINED);
+        return;
     }
     h1_server_settle(s);
 }

@@ -64,35 +64,29 @@ static void take_head(struct h1_server *s, struct str head)
 static size_t handle_head(struct h1_server *s, struct str data)
 {
     size_t skip = 0;
-    if (s->scan == 0) {
-        if (h1_skip_empty(data, &skip) != OK) {
-            return 0;
-        }
-        data = str_from(data, skip);
-    }
-    if (data.len == 0) {
-        return skip;
+    if (s->scan == 0 && (h1_skip_empty(data, &skip) != OK || skip > 0)) {
+        return skip; /* however many empty lines come, and however they are cut */
     }
     if (s->state == H1_SERVER_IDLE) {
         s->state = H1_SERVER_HEAD;
         s->events->on_begin(s->arg);
         if (h1_server_is_closed(s)) {
-            return skip;
+            return 0;
         }
     }
     size_t len = 0;
     int err = h1_find_head(data, s->limits.head_bytes, &s->scan, &len);
     if (err == ERR_AGAIN) {
-        return skip;
+        return 0;
     }
     if (err != OK) {
         h1_server_refuse(s, err == ERR_LIMIT ? h1_limit_why(str_sub(data, 0, s->limits.head_bytes))
                                              : WHY_BAD_FIELD);
-        return skip + data.len;
+        return data.len;
     }
     s->scan = 0;
     take_head(s, str_sub(data, 0, len));
-    return skip + len;
+    return len;
 }
 
 static void body_ended(struct h1_server *s)
@@ -128,7 +122,10 @@ static void body_broke(struct h1_server *s, enum why why)
     s->in = H1_HALF_DONE;
     s->keeps_alive = false;
     s->broken = true;
-    if (s->out == H1_HALF_HEAD && s->channel.events != NULL) {
+    if (s->channel.events == NULL) {
+        return; /* answered early: that answer still goes out */
+    }
+    if (s->out == H1_HALF_HEAD) {
         s->channel.events->on_bad(s->channel.arg, why);
     } else {
         h1_server_end(s, why);
@@ -207,14 +204,10 @@ void h1_server_resume(struct h1_server *s)
         return;
     }
     buf_consume(&bytes, used);
+    bytes.limit = s->in_buf.limit > bytes.cap ? s->in_buf.limit : bytes.cap; /* maybe new limits */
     s->in_buf = bytes;
     buf_release(&s->in_buf);
-    if (s->state == H1_SERVER_IDLE && buf_len(&s->in_buf) == 0) {
-        s->events->on_idle(s->arg);
-    }
-    if (!h1_server_is_closed(s)) {
-        h1_server_arm(s);
-    }
+    h1_server_arm(s);
 }
 
 static void on_input_end(struct h1_server *s, int err)
@@ -239,6 +232,12 @@ static void on_input_end(struct h1_server *s, int err)
 
 void h1_server_on_readable(struct h1_server *s)
 {
+    if (buf_len(&s->in_buf) > 0 && s->state == H1_SERVER_EXCHANGE) {
+        h1_server_resume(s); /* what came first, before an end that may be next */
+    }
+    if (h1_server_is_closed(s)) {
+        return;
+    }
     for (int i = 0; i < READS_A_TURN && (s->stream->want & STREAM_READABLE); i++) {
         size_t n = 0;
         int err = stream_read(s->stream, s->scratch->bytes, s->scratch->len, &n);

@@ -494,6 +494,54 @@ static void test_h1_server_drain_and_expire(void **state)
     rig_close(&r);
 }
 
+/* The answer was given before the body turned out to be malformed: it still gets out. */
+static void test_h1_server_early_answer_outlives_bad_body(void **state)
+{
+    struct rig r;
+    (void)state;
+    rig_open(&r, ANSWER);
+    say(&r, "POST /p HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", 4096);
+    assert_trace(&r, "begin /p linger ");
+    assert_got(&r, "\r\n\r\nok");
+    rig_close(&r);
+}
+
+/* Bytes sent together with the upgrade wait for the 101 and come before the tunnel's end. */
+static void test_h1_server_early_tunnel_bytes(void **state)
+{
+    struct rig r;
+    (void)state;
+    rig_open(&r, KEEP);
+    say(&r, "GET /t HTTP/1.1\r\nHost: x\r\nConnection: upgrade\r\nUpgrade: echo\r\n\r\nearly",
+        4096);
+    assert_trace(&r, "begin /t ");
+    r.manner = TUNNEL;
+    channel_read(r.ch, false);
+    switch_protocols(&r);
+    assert_int_equal(shutdown(r.peer, SHUT_WR), 0);
+    channel_read(r.ch, true);
+    turns(&r);
+    assert_trace(&r, "begin /t end closed tunnel_done ");
+    assert_got(&r, "\r\n\r\nearly");
+    rig_close(&r);
+}
+
+/* Empty lines keep no connection awake, and a lone CR does not keep one from draining. */
+static void test_h1_server_empty_lines_are_idle(void **state)
+{
+    struct rig r;
+    (void)state;
+    rig_open(&r, ANSWER);
+    say(&r, "GET /a HTTP/1.1\r\nHost: x\r\n\r\n\r", 4096);
+    assert_trace(&r, "begin /a idle ");
+    say(&r, "\n\r\n\r", 1);
+    assert_trace(&r, "begin /a idle ");
+    h1_server_drain(r.server);
+    turns(&r);
+    assert_trace(&r, "begin /a idle closed drained ");
+    rig_close(&r);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -510,6 +558,9 @@ int main(void)
         cmocka_unit_test(test_h1_server_paused_body_waits),
         cmocka_unit_test(test_h1_server_early_answer_lingers),
         cmocka_unit_test(test_h1_server_drain_and_expire),
+        cmocka_unit_test(test_h1_server_early_answer_outlives_bad_body),
+        cmocka_unit_test(test_h1_server_early_tunnel_bytes),
+        cmocka_unit_test(test_h1_server_empty_lines_are_idle),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
