@@ -238,25 +238,34 @@ static void on_idle(void *arg)
     deadline_set(&c->deadline, c->proxy->current->idle);
 }
 
+/* A slow client gets its last bytes as long as it takes any; only then is its end waited for. */
+static void wait_for_end(struct conn *c)
+{
+    bool sending = stream_unsent(c->stream) > 0;
+    count_bytes(c);
+    deadline_set(&c->deadline,
+                 sending ? c->proxy->current->idle : proxy_deadline(c->proxy, CONN_LINGER_MS));
+}
+
 static void on_linger_deadline(void *arg)
 {
     struct conn *c = arg;
     if (c->stream->bytes_out != c->counted_out) {
-        count_bytes(c); /* still sending: the wait for the client's end has not begun */
-        deadline_set(&c->deadline, proxy_deadline(c->proxy, CONN_LINGER_MS));
-        return;
+        wait_for_end(c);
+    } else if (stream_unsent(c->stream) > 0) {
+        conn_close(c, WHY_SEND_TIMEOUT);
+    } else {
+        conn_close(c, c->proxy->draining ? WHY_DRAINED : WHY_NOT_KEPT_ALIVE);
     }
-    conn_close(c, c->proxy->draining ? WHY_DRAINED : WHY_NOT_KEPT_ALIVE);
 }
 
 static void on_linger(void *arg)
 {
     struct conn *c = arg;
     conn_set_state(c, CONN_DRAINING);
-    count_bytes(c);
     deadline_clear(&c->deadline);
     deadline_init(&c->deadline, on_linger_deadline, c);
-    deadline_set(&c->deadline, proxy_deadline(c->proxy, CONN_LINGER_MS));
+    wait_for_end(c);
 }
 
 static void on_closed(void *arg, enum why why)
