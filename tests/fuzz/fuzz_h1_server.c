@@ -400,28 +400,38 @@ static bool skip_body(struct str *bytes, struct body body)
     return true;
 }
 
+/* Cuts one head off `bytes`. */
+static void take_head(struct str *bytes, struct arena *arena, struct message *m)
+{
+    struct h1_limits limits = {1 << 16, 200};
+    enum why why = WHY_NONE;
+    size_t scan = 0, len = 0;
+    REQUIRE(h1_find_head(*bytes, 1 << 16, &scan, &len) == OK);
+    message_init(m, arena);
+    REQUIRE(h1_parse_response(str_sub(*bytes, 0, len), &limits, m, &why) == OK);
+    *bytes = str_from(*bytes, len);
+}
+
 static void check_output(struct run *r)
 {
     struct str bytes = buf_str(&r->fake.output);
-    struct h1_limits limits = {1 << 16, 200};
     struct arena arena;
+    struct message m;
     arena_init(&arena, 1024);
     for (size_t i = 0; i < r->answers; i++) {
-        struct message m;
         struct body body;
         enum why why = WHY_NONE;
         do {
-            size_t scan = 0, len = 0;
-            REQUIRE(h1_find_head(bytes, 1 << 16, &scan, &len) == OK);
-            message_init(&m, &arena);
-            REQUIRE(h1_parse_response(str_sub(bytes, 0, len), &limits, &m, &why) == OK);
+            take_head(&bytes, &arena, &m);
             REQUIRE(framing_response(&m, r->asked[i], true, &body, &why) == OK);
-            bytes = str_from(bytes, len);
         } while (m.status < 200 && body.kind != BODY_TUNNEL);
         REQUIRE(skip_body(&bytes, body));
         arena_reset(&arena);
     }
-    REQUIRE(bytes.len == 0);
+    if (bytes.len > 0) { /* the last request was cut off: it got no more than this */
+        take_head(&bytes, &arena, &m);
+        REQUIRE(m.status == 103 && bytes.len == 0);
+    }
     arena_fini(&arena);
 }
 
