@@ -12,6 +12,13 @@ unsigned long tls_err_take(void)
     return code;
 }
 
+void tls_err_forget(void)
+{
+    if (ERR_peek_error() != 0) {
+        ERR_clear_error();
+    }
+}
+
 const char *tls_err_text(unsigned long code)
 {
     if (code == 0) {

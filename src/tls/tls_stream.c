@@ -298,6 +298,7 @@ int tls_stream_handshake(struct stream *st)
     if (s->state != TLS_HANDSHAKE) {
         return s->failed_rc;
     }
+    tls_err_forget();
     tls_window_open(s);
     int rc = drive(s);
     tls_window_close(s);

@@ -9,6 +9,8 @@
 #include <errno.h>
 #include <sys/socket.h>
 
+#include "tls/tls_err.h"
+
 void tls_window_open(struct tls_stream *s)
 {
     struct str left = buf_str(&s->in);
@@ -126,6 +128,7 @@ int tls_stream_read(struct stream *st, void *dst, size_t cap, size_t *out_n)
     if (s->state != TLS_OPEN) {
         return ERR_TLS;
     }
+    tls_err_forget();
     tls_window_open(s);
     int rc = read_some(s, dst, cap, &n);
     tls_window_close(s);

@@ -10,6 +10,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "tls/tls_err.h"
+
 /* Where a write stands in the caller's pieces. */
 struct cursor {
     const struct iovec *iov;
@@ -176,6 +178,7 @@ int tls_stream_write(struct stream *st, const struct iovec *iov, int iovcnt, siz
     if ((s->state != TLS_OPEN && s->state != TLS_PLAIN) || !CHECK(!s->ending)) {
         return s->state == TLS_HANDSHAKE ? ERR_AGAIN : ERR_TLS;
     }
+    tls_err_forget();
     while (rc == OK && has_room(s)) {
         tls_out_open(s);
         struct str piece = next_piece(&c, s->worker->plain);
@@ -217,6 +220,7 @@ int tls_stream_shutdown(struct stream *st)
         s->ending = true;
         if (s->state == TLS_OPEN && s->write_rc == OK) {
             tls_out_open(s);
+            tls_err_forget();
             int ret = SSL_shutdown(s->ssl);
             if (ret < 0) {
                 (void)tls_stream_ssl_error(s, ret);

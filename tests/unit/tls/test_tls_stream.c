@@ -44,6 +44,28 @@ static void test_tls_stream_echoes(void **state)
     }
 }
 
+/* What another connection left in OpenSSL's queue is not this one's error. */
+static void test_tls_stream_forgets_foreign_errors(void **state)
+{
+    struct peer p;
+
+    for (int v = 0; v < 2; v++) {
+        peer_start(&p, *state, "");
+        peer_dial(&p, versions[v], "a.com");
+        assert_int_equal(peer_connect(&p), 1);
+        peer_echo(&p, 1000);
+        /* Half a record: OpenSSL waits for the rest. */
+        uint8_t record[5] = {23, 3, 3, 0, 100};
+        assert_int_equal(send(p.fd, record, sizeof(record), 0), sizeof(record));
+        ERR_raise(ERR_LIB_USER, ERR_R_INTERNAL_ERROR);
+        loop_turn(p.loop, true);
+        loop_turn(p.loop, false);
+        assert_int_equal(p.read_rc, OK);
+        ERR_clear_error();
+        peer_stop(&p);
+    }
+}
+
 static void run_until_read_ends(struct peer *p)
 {
     for (int i = 0; i < ROUNDS_MAX && p->read_rc == OK; i++) {
@@ -387,6 +409,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_tls_stream_echoes),
+        cmocka_unit_test(test_tls_stream_forgets_foreign_errors),
         cmocka_unit_test(test_tls_stream_tells_truncation_from_end),
         cmocka_unit_test(test_tls_stream_resumes_under_the_same_name_only),
         cmocka_unit_test(test_tls_stream_refuses_unknown_names),
