@@ -5,6 +5,10 @@
 #include "base/log.h"
 #include "exchange_impl.h"
 
+/* A client chooses these: they must leave room in the line for what became of the request. */
+#define METHOD_LOGGED_MAX 32
+#define PATH_LOGGED_MAX   2048
+
 static const char *version_text(enum http_version v)
 {
     switch (v) {
@@ -21,13 +25,13 @@ static void write_request(struct log_line *line, const struct exchange *ex)
     log_field_c(line, "client", addr_print_ip(conn_client(ex->conn), text));
     log_field_c(line, "scheme", ex->port_tls ? "https" : "http");
     if (ex->method.len > 0) {
-        log_field(line, "method", ex->method);
+        log_field(line, "method", str_sub(ex->method, 0, METHOD_LOGGED_MAX));
     }
     if (ex->target.host.len > 0) {
         log_field(line, "host", ex->target.host);
     }
     if (ex->target.path.len > 0) {
-        log_field(line, "path", ex->target.path);
+        log_field(line, "path", str_sub(ex->target.path, 0, PATH_LOGGED_MAX));
     }
     log_field_c(line, "protocol", version_text(ex->request->version));
     if (ex->port_tls) {
