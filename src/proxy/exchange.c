@@ -184,6 +184,9 @@ static void send_reply(struct exchange *ex, struct reply *reply)
     }
     ex->status = reply->head.status;
     ex->response_half = EX_HALF_DONE;
+    if (ex->request_half != EX_HALF_DONE) {
+        conn_last(ex->conn); /* the rest of the body is not read: say that the connection ends */
+    }
     channel_send_head(ex->client, &reply->head, body, (struct str){0});
     if (ex->request->method != METHOD_HEAD) {
         channel_send_data(ex->client, reply->body);

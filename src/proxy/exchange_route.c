@@ -30,9 +30,16 @@ static void redirect_to(struct exchange *ex, uint16_t code, struct str location)
     exchange_reply(ex, &reply, WHY_REDIRECTED);
 }
 
+/* What comes behind the authority; "OPTIONS *" asks of no path, and a Location has to have one. */
+static struct str redirect_path(const struct exchange *ex)
+{
+    return str_eq(ex->target.path, STR("*")) ? STR("/") : ex->target.path;
+}
+
 static void redirect_to_https(struct exchange *ex)
 {
     struct str host = ex->target.host;
+    struct str path = redirect_path(ex);
     const char *open = str_find(host, ':') >= 0 ? "[" : "";
     const char *close = *open ? "]" : "";
     char port[8] = "";
@@ -41,14 +48,15 @@ static void redirect_to_https(struct exchange *ex)
     }
     redirect_to(ex, 301,
                 arena_printf(ex->arena, "https://%s%.*s%s%s%.*s%.*s", open, STR_FMT(host), close,
-                             port, STR_FMT(ex->target.path), STR_FMT(ex->target.query)));
+                             port, STR_FMT(path), STR_FMT(ex->target.query)));
 }
 
 static void redirect_site(struct exchange *ex)
 {
+    struct str path = redirect_path(ex);
     redirect_to(ex, ex->site->redirect_code,
-                arena_printf(ex->arena, "%.*s%.*s%.*s", STR_FMT(ex->site->redirect),
-                             STR_FMT(ex->target.path), STR_FMT(ex->target.query)));
+                arena_printf(ex->arena, "%.*s%.*s%.*s", STR_FMT(ex->site->redirect), STR_FMT(path),
+                             STR_FMT(ex->target.query)));
 }
 
 /* ---- the request as the service gets it ---- */

@@ -279,6 +279,12 @@ static void test_proxy_redirects(void **state)
     await(&r, &r.got, "Location: https://b.test/p/%2f?q=1&r\r\n");
     ask(&r, "GET /x HTTP/1.1\r\nHost: old.test\r\n\r\n");
     await(&r, &r.got, "Location: https://a.test/x\r\n");
+    ask(&r, "OPTIONS * HTTP/1.1\r\nHost: old.test\r\n\r\n");
+    await(&r, &r.got, "Location: https://a.test/\r\n");
+    /* A body that is not read ends the connection, and the answer says so. */
+    ask(&r, "POST /x HTTP/1.1\r\nHost: b.test\r\nContent-Length: 9\r\n\r\n");
+    await(&r, &r.got, "Connection: close\r\n");
+    await_closed(&r, &r.client);
     rig_close(&r);
 }
 
