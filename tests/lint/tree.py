@@ -12,13 +12,20 @@ FLOORS = ["base", "loop", "stats", "net", "tls", "dns", "config", "http", "route
           "proxy", "daemon", "cli"]
 
 
+def listed_by_git():
+    """The names git knows, or None: no git, no repository, or one of another user."""
+    try:
+        listed = subprocess.run(["git", "-C", ROOT, "ls-files", "-co", "--exclude-standard"],
+                                capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        return None
+    return listed.stdout.splitlines() if listed.returncode == 0 else None
+
+
 def files(*patterns):
     """The project's files (tracked, or new and not ignored) that match a pattern, sorted."""
-    listed = subprocess.run(["git", "-C", ROOT, "ls-files", "-co", "--exclude-standard"],
-                            capture_output=True, text=True, check=False)
-    if listed.returncode == 0:
-        names = listed.stdout.splitlines()
-    else:  # an unpacked archive
+    names = listed_by_git()
+    if names is None:  # such as an unpacked archive
         names = [str(p.relative_to(ROOT)) for p in ROOT.rglob("*") if p.is_file()
                  and not p.relative_to(ROOT).parts[0].startswith("build")]
     chosen = {name for name in names for pattern in patterns if Path(name).match(pattern)}
