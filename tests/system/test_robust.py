@@ -209,6 +209,30 @@ def test_clients_that_never_read(door, scripted, tls):
         raw.close()
 
 
+@pytest.mark.parametrize("tls", [True, False])
+def test_service_that_never_reads(door, scripted, tls):
+    over = threading.Event()
+    d = door_of(door, scripted(lambda raw: over.wait(60)), extra={"timeouts": {"response": "2s"}})
+    pid = d.pids("worker")[0]
+    before = descriptors(pid)
+    uploads = []
+    for _ in range(5):
+        raw = connect(d, tls)
+        raw.send(f"POST / HTTP/1.1\r\nHost: a.test\r\nContent-Length: {64 * MIB}\r\n\r\n")
+
+        def upload(raw=raw):
+            with contextlib.suppress(OSError):
+                raw.send(b"x" * (64 * MIB))
+        threading.Thread(target=upload, daemon=True).start()
+        uploads.append(raw)
+    assert_rests(pid, "a service that does not read")
+    assert len(d.wait_log("access", count=5, reason="upstream_timeout")) == 5
+    assert_clean(d, pid, before)
+    over.set()
+    for raw in uploads:
+        raw.close()
+
+
 def hello(d):
     """The bytes of a ClientHello."""
     out = ssl.MemoryBIO()
