@@ -5,6 +5,7 @@ import re
 import socket
 import ssl
 import subprocess
+import warnings
 
 import pytest
 from lib.raw import Raw
@@ -15,6 +16,22 @@ def s_client(d, *arguments, name="a.test", stdin=b""):
     command = ["openssl", "s_client", "-connect", f"127.0.0.1:{d.https.number}", "-CAfile",
                str(d.authority.ca), "-servername", name, *arguments]
     return subprocess.run(command, input=stdin, capture_output=True, timeout=60)
+
+
+def key_exchange(result):
+    """The group of a TLS 1.3 handshake, as s_client says it: "Server Temp Key: X25519, 253 bits" of
+    old, "Negotiated TLS1.3 group: X25519MLKEM768" since OpenSSL 3.5."""
+    for pattern in (rb"^Negotiated TLS1\.3 group: (\S+)", rb"^Server Temp Key: (\w+)"):
+        found = re.search(pattern, result.stdout, re.M)
+        if found and found.group(1) != b"<NULL>":
+            return found.group(1).decode()
+    raise AssertionError(f"s_client names no group: {result.stderr} {result.stdout[-2000:]}")
+
+
+def openssl_version():
+    """(3, 5) of the library that the tool and the door share."""
+    said = subprocess.run(["openssl", "version"], capture_output=True, text=True, check=True).stdout
+    return tuple(int(n) for n in re.search(r"Library: OpenSSL (\d+)\.(\d+)", said).groups())
 
 
 def served_serial(d, name):
@@ -45,9 +62,29 @@ def test_min_version_13(door, service):
 def test_x25519_first_and_alpn(door, service):
     d = door(names=["a.test"], sites={"a.test": service().url})
     result = s_client(d, "-tls1_3", "-groups", "X25519:P-256", "-alpn", "http/1.1")
-    assert b"Server Temp Key: X25519" in result.stdout
+    assert key_exchange(result) == "X25519"
     assert b"ALPN protocol: http/1.1" in result.stdout
     assert s_client(d, "-alpn", "spdy/1").returncode != 0  # RFC 7301 section 3.2
+
+
+def test_hybrid_key_exchange_where_the_library_has_it(door, service):
+    """A client that offers all it has gets X25519MLKEM768 from OpenSSL 3.5, X25519 before that; one
+    that offers both or only the classic groups is served either way."""
+    d = door(names=["a.test"], sites={"a.test": service().url})
+    hybrid = "X25519MLKEM768"
+    if openssl_version() >= (3, 5):
+        assert key_exchange(s_client(d, "-tls1_3")) == hybrid
+        assert key_exchange(s_client(d, "-tls1_3", "-groups", hybrid)) == hybrid
+        # The door's order decides, not the client's, between groups whose shares are there.
+        assert key_exchange(s_client(d, "-tls1_3", "-groups", f"*X25519:*{hybrid}")) == hybrid
+        # A share that is there is taken: a second round trip costs more than the hybrid is worth.
+        assert key_exchange(s_client(d, "-tls1_3", "-groups", f"*X25519:{hybrid}")) == "X25519"
+    else:
+        warnings.warn("OpenSSL before 3.5 has no ML-KEM: only X25519 is tested", stacklevel=1)
+        assert key_exchange(s_client(d, "-tls1_3")) == "X25519"
+        assert s_client(d, "-tls1_3", "-groups", hybrid).returncode != 0  # the tool has none either
+    assert key_exchange(s_client(d, "-tls1_3", "-groups", "X25519")) == "X25519"
+    assert key_exchange(s_client(d, "-tls1_3", "-groups", "P-384")) in ("secp384r1", "ECDH")
 
 
 def test_sni_exact_wildcard_and_unknown(door, service):
