@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Certificates from an ACME server (pebble) for a door that starts without one: real clients, HTTP-01
-over the door's port 80, and what they write is served without a word to the door."""
+"""Certificates from an ACME server (pebble) for a door that starts without one: real clients,
+HTTP-01 over the door's port 80, and what they write is served without a word to the door."""
 
 import contextlib
 import os
@@ -49,7 +49,8 @@ class Lego:
 
     def command(self, server, root):
         return ["lego", "--server", server, "--accept-tos", "--email", EMAIL, "--path", self.folder,
-                "--http", "--http.webroot", root, *(x for name in NAMES for x in ("-d", name)), "run"]
+                "--http", "--http.webroot", root,
+                *(x for name in NAMES for x in ("-d", name)), "run"]
 
 
 CLIENTS = {"certbot": Certbot, "lego": Lego}

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""nginx and a WebSocket server as services behind the door, over HTTPS, asked by curl and others."""
+"""nginx and a WebSocket server as services behind the door, over HTTPS."""
 
 import asyncio
 import gzip

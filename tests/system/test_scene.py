@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""The scene that the door was made for: three names in one certificate (lecli's files: request.pem is
-the key, swarm.pem the chain), three services behind them, a support server for challenges; the
+"""The scene that the door was made for: three names in one certificate (lecli's files: request.pem
+is the key, swarm.pem the chain), three services behind them, a support server for challenges; the
 certificate is renewed in place under load, and nobody notices but new handshakes."""
 
 import contextlib
@@ -182,8 +182,9 @@ def test_time_out_of_one_service(scene, service):
         release.wait(60)
         request.reply(200, "late")
     patient = service(handler=slow)
-    d.write(d.config.read_text().replace(services[2].url, patient.url).replace(
-        f"a.test: {services[0].url}", f"a.test: {{to: {patient.url}, timeouts: {{response: 200ms}}}}"))
+    hasty = f"a.test: {{to: {patient.url}, timeouts: {{response: 200ms}}}}"
+    d.write(d.config.read_text().replace(services[2].url, patient.url)
+            .replace(f"a.test: {services[0].url}", hasty))
     d.reload()
     with ThreadPoolExecutor(max_workers=1) as pool:
         late = pool.submit(d.get, "c.test")

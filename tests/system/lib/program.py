@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Debian's servers as peers: run in the foreground, without privileges, in a folder of their own, on
-free ports of 127.0.0.1, and ended with the test."""
+"""Debian's servers as peers: run in the foreground, without privileges, in a folder of their own,
+on free ports of 127.0.0.1, and ended with the test."""
 
 import os
 import pathlib
@@ -73,7 +73,9 @@ class Program:
 
     def _identity(self):
         """Root's tests drop root for it, as these servers refuse or avoid serving as root."""
-        return {"user": "nobody", "group": "nogroup", "extra_groups": []} if os.getuid() == 0 else {}
+        if os.getuid() != 0:
+            return {}
+        return {"user": "nobody", "group": "nogroup", "extra_groups": []}
 
     def _hand_over(self):
         if os.getuid() == 0:
@@ -106,7 +108,11 @@ class Program:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def __enter__(self):
-        return self.start()
+        try:
+            return self.start()
+        except BaseException:
+            self.close()
+            raise
 
     def __exit__(self, *_):
         self.close()
