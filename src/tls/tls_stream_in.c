@@ -80,6 +80,12 @@ static int decrypt(struct tls_stream *s, uint8_t *dst, size_t cap, size_t *out_n
         int ret = SSL_read_ex(s->ssl, dst + total, cap - total, &n);
         if (ret != 1) {
             rc = tls_stream_ssl_error(s, ret);
+            if (rc == ERR_AGAIN && s->bio.in_len > 0) {
+                /* It reads all that there is before it waits: its own answers (to attempts at a
+                 * renegotiation) have filled the output, which the client does not read. */
+                tls_stream_set_state(s, TLS_FAILED);
+                rc = ERR_TLS;
+            }
             break;
         }
         total += n;
@@ -134,9 +140,9 @@ int tls_stream_read(struct stream *st, void *dst, size_t cap, size_t *out_n)
     tls_window_close(s);
     if (rc != OK && rc != ERR_AGAIN) {
         s->read_rc = rc;
-        tls_out_mark(s);
         tls_stream_interest(s);
     }
+    tls_out_mark(s); /* reading may make an answer: an alert, say */
     if (n == 0) {
         return rc == OK ? ERR_AGAIN : rc;
     }

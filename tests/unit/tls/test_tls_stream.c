@@ -66,6 +66,28 @@ static void test_tls_stream_forgets_foreign_errors(void **state)
     }
 }
 
+/* The answer to something read goes out though nobody writes. */
+static void test_tls_stream_answers_renegotiation(void **state)
+{
+    struct peer p;
+    uint8_t byte;
+    size_t n = 0;
+
+    peer_start(&p, *state, "");
+    peer_dial(&p, TLS1_2_VERSION, "a.com");
+    assert_int_equal(peer_connect(&p), 1);
+    peer_echo(&p, 1000);
+    assert_int_equal(SSL_renegotiate(p.client), 1);
+    (void)SSL_do_handshake(p.client);
+    loop_turn(p.loop, true);
+    loop_turn(p.loop, false);
+    assert_int_equal(SSL_read_ex(p.client, &byte, 1, &n), 0);
+    assert_int_equal(SSL_get_error(p.client, 0), SSL_ERROR_SSL);
+    assert_int_equal(ERR_GET_REASON(ERR_get_error()), SSL_R_NO_RENEGOTIATION);
+    ERR_clear_error();
+    peer_stop(&p);
+}
+
 static void run_until_read_ends(struct peer *p)
 {
     for (int i = 0; i < ROUNDS_MAX && p->read_rc == OK; i++) {
@@ -410,6 +432,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_tls_stream_echoes),
         cmocka_unit_test(test_tls_stream_forgets_foreign_errors),
+        cmocka_unit_test(test_tls_stream_answers_renegotiation),
         cmocka_unit_test(test_tls_stream_tells_truncation_from_end),
         cmocka_unit_test(test_tls_stream_resumes_under_the_same_name_only),
         cmocka_unit_test(test_tls_stream_refuses_unknown_names),
