@@ -2,7 +2,8 @@
 /*
  * One end of a pair between supervisor and another process: sends messages in order, keeps them
  * while the socket is full (bounded), hands over what comes in once it has been checked. Used by
- * all processes; says nothing about what messages mean.
+ * all processes; says nothing about what messages mean. It holds one more descriptor than it needs,
+ * so that a message with one arrives although the process's table is full.
  */
 #ifndef HIVEDOOR_DAEMON_WIRE_LINK_H
 #define HIVEDOOR_DAEMON_WIRE_LINK_H
@@ -13,7 +14,7 @@
 
 #include <stddef.h>
 
-/* Most bytes that wait for a peer which does not read; beyond that it counts as hung. */
+/* Most memory that waits for a peer which does not read; beyond that it counts as hung. */
 #define WIRE_LINK_QUEUE_MAX (32u * 1024 * 1024)
 
 struct wire_link;

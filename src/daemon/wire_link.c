@@ -28,8 +28,9 @@ struct wire_link {
     enum wire_from from;
     const struct wire_link_events *events;
     void *arg;
+    int reserve;       /* room for a descriptor to come when the table is full, owned, or -1 */
     struct list queue; /* struct waiting */
-    size_t queued;     /* bytes */
+    size_t queued;     /* bytes of memory */
     int broken;        /* an error that on_broken will tell, or OK */
     struct loop_task tell;
     char *scratch; /* WIRE_MAX + 1 bytes */
@@ -38,7 +39,7 @@ struct wire_link {
 static void waiting_free(struct wire_link *l, struct waiting *w)
 {
     list_remove(&w->node);
-    l->queued -= w->len;
+    l->queued -= sizeof(*w) + w->len;
     for (size_t i = 0; i < w->nfds; i++) {
         fd_close(&w->fds[i]);
     }
@@ -50,6 +51,7 @@ static void shut(struct wire_link *l)
 {
     watch_fini(&l->watch);
     fd_close(&l->fd);
+    fd_close(&l->reserve);
     LIST_EACH (&l->queue, it, tmp) {
         waiting_free(l, CONTAINER_OF(it, struct waiting, node));
     }
@@ -96,7 +98,7 @@ static void flush(struct wire_link *l)
 
 static void enqueue(struct wire_link *l, struct str bytes, const int *fds, size_t nfds)
 {
-    if (l->queued + bytes.len > WIRE_LINK_QUEUE_MAX) {
+    if (l->queued + sizeof(struct waiting) + bytes.len > WIRE_LINK_QUEUE_MAX) {
         break_off(l, ERR_LIMIT);
         return;
     }
@@ -104,7 +106,7 @@ static void enqueue(struct wire_link *l, struct str bytes, const int *fds, size_
     list_push_back(&l->queue, &w->node);
     w->len = bytes.len;
     memcpy(w->bytes, bytes.ptr, bytes.len);
-    l->queued += w->len;
+    l->queued += sizeof(*w) + w->len;
     for (size_t i = 0; i < nfds; i++) {
         int copy = fcntl(fds[i], F_DUPFD_CLOEXEC, 0);
         if (copy < 0) {
@@ -133,14 +135,27 @@ static void send_bytes(struct wire_link *l, struct str bytes, const int *fds, si
     }
 }
 
+/*
+ * A full table must not cost a process its life: a descriptor that does not fit is lost, and a
+ * message without it is none. So one place is held, and given up for the moment of receiving.
+ */
+static void hold_reserve(struct wire_link *l)
+{
+    if (l->reserve < 0 && l->fd >= 0) {
+        l->reserve = fcntl(l->fd, F_DUPFD_CLOEXEC, 0);
+    }
+}
+
 /* One datagram; false when there is none, or the link has ended. */
 static bool take_one(struct wire_link *l)
 {
     struct fd_received got;
     struct wire_msg m;
 
+    fd_close(&l->reserve);
     int err = fd_recv(l->fd, l->scratch, WIRE_MAX, &got);
     if (err == ERR_AGAIN) {
+        hold_reserve(l);
         return false;
     }
     if (err == OK) {
@@ -156,6 +171,7 @@ static bool take_one(struct wire_link *l)
     if (err != OK) {
         break_off(l, err);
     }
+    hold_reserve(l);
     return l->fd >= 0;
 }
 
@@ -184,6 +200,8 @@ struct wire_link *wire_link_new(struct loop *loop, int fd, enum wire_from from,
     l->events = events;
     l->arg = arg;
     l->scratch = mem_new(WIRE_MAX);
+    l->reserve = -1;
+    hold_reserve(l);
     list_init(&l->queue);
     loop_task_init(&l->tell, tell_broken, l);
     watch_init(&l->watch, loop, fd, on_ready, l);
