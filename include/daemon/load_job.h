@@ -30,13 +30,16 @@ struct load_result {
 
 void load_result_fini(struct load_result *r);
 
-/* The result is the callee's to fini. The job is gone when this is called. */
+/* The result is the callee's to fini. The job is gone when this is called, and so is its process.
+ */
 typedef void (*load_job_fn)(void *arg, struct load_result *result);
 
 /* Starts; the callback comes later. */
 int load_job_start(struct loop *loop, const struct spawn *spawn, load_job_fn fn, void *arg,
                    struct load_job **out_job) MUST_USE;
-/* Kills the process; no callback comes. Accepts NULL. */
+/* A process was reaped: it may be this job's. Accepts NULL. */
+void load_job_on_exit(struct load_job *j, pid_t pid);
+/* Kills the process, which is reaped later; no callback comes. Accepts NULL. */
 void load_job_stop(struct load_job *j);
 
 #endif

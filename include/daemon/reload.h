@@ -93,6 +93,8 @@ void reload_on_prepared(struct reload *r, uint64_t number);
 /* The loader died, a process could not build, or one that was to answer died. */
 void reload_on_failed(struct reload *r, struct str text);
 void reload_on_deadline(struct reload *r);
+/* Who asked is gone; what was asked for is done all the same. */
+void reload_forget_askers(struct reload *r);
 /* The daemon is stopping: aborts what runs, remembers nothing. */
 void reload_cancel(struct reload *r);
 

@@ -14,12 +14,12 @@ enum { FD_REPORT, FD_WORKERS, FD_KEEPER, FD_COUNT };
 
 struct load_job {
     struct loop *loop;
-    pid_t pid;
+    pid_t pid; /* 0: it has ended and was reaped */
     struct wire_link *link;
     load_job_fn fn;
     void *arg;
     struct load_result result;
-    bool done;
+    bool heard; /* its result, or that there will be none */
     struct loop_task tell;
 };
 
@@ -41,7 +41,6 @@ static void job_free(struct load_job *j)
     loop_free_later(j->loop, j);
 }
 
-/* The process is not needed any more; the supervisor's SIGCHLD handler reaps it. */
 static void tell(void *arg)
 {
     struct load_job *j = arg;
@@ -53,11 +52,33 @@ static void tell(void *arg)
     fn(fn_arg, &result);
 }
 
-static void finish(struct load_job *j)
+/* Only when the process is gone as well: one that goes on for ever is caught by the deadline of
+ * whoever waits for us. */
+static void tell_if_over(struct load_job *j)
 {
-    if (!j->done) {
-        j->done = true;
+    if (j->heard && j->pid == 0) {
         loop_defer(j->loop, &j->tell);
+    }
+}
+
+static void on_heard(struct load_job *j)
+{
+    j->heard = true;
+    tell_if_over(j);
+}
+
+static void kill_process(struct load_job *j)
+{
+    if (j->pid > 0) {
+        (void)kill(j->pid, SIGKILL);
+    }
+}
+
+void load_job_on_exit(struct load_job *j, pid_t pid)
+{
+    if (j != NULL && j->pid == pid) {
+        j->pid = 0; /* the number may be another's from now on */
+        tell_if_over(j);
     }
 }
 
@@ -83,7 +104,7 @@ static void on_message(void *arg, const struct wire_msg *m, int *fds, size_t nfd
         r->sandbox_missing = (uint32_t)m->number;
         return;
     }
-    if (m->id != WIRE_LOADED || j->done) {
+    if (m->id != WIRE_LOADED || j->heard) {
         return;
     }
     bool ok = m->flag != 0;
@@ -94,18 +115,18 @@ static void on_message(void *arg, const struct wire_msg *m, int *fds, size_t nfd
     } else {
         r->has_report = true;
     }
-    finish(j);
+    on_heard(j);
 }
 
 static void on_broken(void *arg, int err)
 {
     struct load_job *j = arg;
 
-    if (!j->done) {
+    if (!j->heard) {
         j->result.text = err == ERR_EOF || err == ERR_RESET ? "the loader died"
                                                             : "the loader sent a malformed message";
-        (void)kill(j->pid, SIGKILL);
-        finish(j);
+        kill_process(j);
+        on_heard(j);
     }
 }
 
@@ -137,7 +158,7 @@ void load_job_stop(struct load_job *j)
     if (j == NULL) {
         return;
     }
-    (void)kill(j->pid, SIGKILL);
+    kill_process(j);
     load_result_fini(&j->result);
     job_free(j);
 }

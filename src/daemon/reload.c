@@ -188,6 +188,12 @@ void reload_on_deadline(struct reload *r)
     }
 }
 
+void reload_forget_askers(struct reload *r)
+{
+    r->asker_count = 0;
+    r->again_count = 0;
+}
+
 void reload_cancel(struct reload *r)
 {
     r->again = false;

@@ -62,6 +62,9 @@ _Noreturn static void become(const struct spawn *s, int wire_fd, const char *con
     for (int i = ROLE_FD_WIRE; i < ROLE_FD_END; i++) {
         if (fds[i] >= 0) {
             fds[i] = fcntl(fds[i], F_DUPFD_CLOEXEC, PARKING);
+            if (fds[i] < 0) {
+                _exit(EXIT_NO_EXEC);
+            }
         }
     }
     for (int i = ROLE_FD_WIRE; i < ROLE_FD_END; i++) {

@@ -24,8 +24,7 @@ struct child *children_keeper(struct supervisor *s)
     return &s->children[0];
 }
 
-/* The one place where the state changes. */
-static void set_state(struct child *c, enum child_state state)
+void child_set_state(struct child *c, enum child_state state)
 {
     static const unsigned from[] = {
         [CHILD_DOWN] = ~0U,
@@ -59,19 +58,51 @@ void children_send(struct supervisor *s, const struct wire_msg *m, bool workers_
 
 /* ---- generations ---- */
 
+static void owe_answer(struct child *c)
+{
+    if (c->owed++ == 0) {
+        timer_set(&c->answer, CHILD_ANSWER_MS);
+    }
+}
+
+static void on_answer(struct child *c)
+{
+    if (c->owed > 0 && --c->owed > 0) {
+        timer_set(&c->answer, CHILD_ANSWER_MS);
+    } else {
+        timer_clear(&c->answer);
+    }
+}
+
+static void on_no_answer(void *arg)
+{
+    struct child *c = arg;
+    char name[ROLE_NAME_MAX];
+
+    log_event(LOG_ERROR, "process_hangs", "%s is ended: no answer for %d s", name_of(c, name),
+              CHILD_ANSWER_MS / 1000);
+    child_kill(c);
+}
+
+void child_prepare(struct child *c, uint64_t number, const struct load_result *from)
+{
+    struct wire_msg m = {.id = WIRE_PREPARE, .number = number};
+    const int *bundle = c->role == ROLE_KEEPER ? &from->keeper_bundle : &from->worker_bundle;
+
+    c->given = number;
+    owe_answer(c);
+    wire_link_send(c->link, &m, bundle, 1);
+}
+
 void child_feed(struct child *c)
 {
     struct supervisor *s = c->sup;
-    struct wire_msg m = {.id = WIRE_PREPARE, .number = s->reload.current};
-    const int *bundle =
-        c->role == ROLE_KEEPER ? &s->current.keeper_bundle : &s->current.worker_bundle;
 
     if (c->state != CHILD_IDLE || c->serving == s->reload.current) {
         return;
     }
-    set_state(c, CHILD_BUILDING);
-    c->given = m.number;
-    wire_link_send(c->link, &m, bundle, 1);
+    child_set_state(c, CHILD_BUILDING);
+    child_prepare(c, s->reload.current, &s->current);
 }
 
 void child_listen(struct child *c, enum listeners_state state)
@@ -111,11 +142,14 @@ static void note_ready(struct supervisor *s)
 static void begin_serving(struct child *c)
 {
     struct supervisor *s = c->sup;
+    struct wire_msg tickets = {.id = WIRE_TICKETS, .ring = &s->tickets};
     size_t pos = 0;
     struct str bytes;
 
     if (c->role == ROLE_KEEPER) {
         wire_link_send_number(c->link, WIRE_SANDBOX, s->sandbox_missing);
+    } else {
+        wire_link_send(c->link, &tickets, NULL, 0); /* there may be newer ones than at its HELLO */
     }
     while (c->role == ROLE_WORKER && endpoint_cache_next(s->endpoints, &pos, &bytes)) {
         wire_link_send_bytes(c->link, bytes);
@@ -133,8 +167,9 @@ static void on_hello(struct child *c, uint64_t missing)
     if (c->state != CHILD_STARTED) {
         return;
     }
+    on_answer(c);
     supervisor_note_sandbox(s, (uint32_t)missing);
-    set_state(c, CHILD_IDLE);
+    child_set_state(c, CHILD_IDLE);
     if (c->role == ROLE_WORKER) {
         wire_link_send(c->link, &m, NULL, 0);
     }
@@ -147,7 +182,7 @@ static void on_prepared(struct child *c, uint64_t number)
         return; /* of a reload that was aborted meanwhile */
     }
     if (c->state == CHILD_PREPARING) {
-        set_state(c, CHILD_PREPARED);
+        child_set_state(c, CHILD_PREPARED);
         reload_on_prepared(&c->sup->reload, number);
         return;
     }
@@ -157,7 +192,7 @@ static void on_prepared(struct child *c, uint64_t number)
     bool first = c->serving == 0;
     wire_link_send_number(c->link, WIRE_COMMIT, number);
     c->serving = number;
-    set_state(c, CHILD_IDLE);
+    child_set_state(c, CHILD_IDLE);
     if (first) {
         begin_serving(c);
     }
@@ -175,7 +210,7 @@ static void on_failed(struct child *c, const struct wire_msg *m)
     (void)snprintf(text, sizeof(text), "%s cannot build it: %.*s", name_of(c, name),
                    STR_FMT(m->text));
     if (c->state == CHILD_PREPARING) {
-        set_state(c, CHILD_IDLE);
+        child_set_state(c, CHILD_IDLE);
         reload_on_failed(&c->sup->reload, str_of(text));
     } else if (c->state == CHILD_BUILDING) {
         log_event(LOG_ERROR, "generation_failed", "%s", text);
@@ -255,8 +290,14 @@ static void on_message(void *arg, const struct wire_msg *m, int *fds, size_t nfd
     (void)nfds;
     switch (m->id) {
     case WIRE_HELLO: on_hello(c, m->number); break;
-    case WIRE_PREPARED: on_prepared(c, m->number); break;
-    case WIRE_FAILED: on_failed(c, m); break;
+    case WIRE_PREPARED:
+        on_answer(c);
+        on_prepared(c, m->number);
+        break;
+    case WIRE_FAILED:
+        on_answer(c);
+        on_failed(c, m);
+        break;
     case WIRE_ENDPOINTS: on_endpoints(c->sup, m); break;
     case WIRE_HURRY: on_hurry(c->sup, m); break;
     case WIRE_CHALLENGE_ASK: on_challenge(c, m); break;
@@ -324,7 +365,9 @@ static int start_child(struct child *c)
     c->serving = 0;
     c->given = 0;
     c->drained = false;
-    set_state(c, CHILD_STARTED);
+    c->owed = 0;
+    owe_answer(c);
+    child_set_state(c, CHILD_STARTED);
     return OK;
 }
 
@@ -405,7 +448,11 @@ static void on_death(struct child *c, int status)
     wire_link_free(c->link);
     c->link = NULL;
     c->pid = 0;
-    set_state(c, CHILD_DOWN);
+    timer_clear(&c->answer);
+    if (c->role == ROLE_KEEPER) {
+        reload_forget_askers(&s->reload); /* they were its clients */
+    }
+    child_set_state(c, CHILD_DOWN);
     mark_down(c, !asked);
     if (was_preparing) {
         (void)snprintf(text, sizeof(text), "%s died while building it", name_of(c, name));
@@ -428,6 +475,7 @@ void children_reap(struct supervisor *s)
 
     /* As pid 1 we are given orphans of others, too; those are only reaped. */
     while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+        load_job_on_exit(s->job, pid);
         for (size_t i = 0; i < s->child_count; i++) {
             if (s->children[i].pid == pid) {
                 on_death(&s->children[i], status);
@@ -446,6 +494,7 @@ void children_init(struct supervisor *s, size_t workers)
         c->role = i == 0 ? ROLE_KEEPER : ROLE_WORKER;
         c->index = i == 0 ? 0 : (unsigned)i - 1;
         timer_init(&c->restart, s->loop, on_restart, c);
+        timer_init(&c->answer, s->loop, on_no_answer, c);
     }
 }
 
@@ -465,6 +514,7 @@ void children_fini(struct supervisor *s)
     for (size_t i = 0; i < s->child_count; i++) {
         wire_link_free(s->children[i].link);
         timer_fini(&s->children[i].restart);
+        timer_fini(&s->children[i].answer);
     }
     free(s->children);
 }

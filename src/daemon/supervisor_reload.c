@@ -65,6 +65,8 @@ static void on_loaded(void *arg, struct load_result *result)
     }
     if (result->has_bundles &&
         memcmp(result->plan.digest, s->current.plan.digest, sizeof(result->plan.digest)) == 0) {
+        /* The same bytes, but maybe another folder to look into. */
+        watcher_set(s->watcher, result->plan.watch, result->plan.watch_count);
         reload_on_loaded(&s->reload, RELOAD_FOUND_SAME, STR(""));
         return;
     }
@@ -106,25 +108,20 @@ static void op_stop_load(void *arg)
 static size_t op_prepare(void *arg, uint64_t number, struct str *out_text)
 {
     struct supervisor *s = arg;
-    struct wire_msg m = {.id = WIRE_PREPARE, .number = number};
-    char text[LISTENERS_TEXT_MAX];
     size_t count = 0;
 
-    if (listeners_stage(&s->listeners, &s->pending.plan, text) != OK) {
-        log_event(LOG_ERROR, "listen_failed", "%s", text);
-        *out_text = STR("a new address cannot be listened on");
+    if (listeners_stage(&s->listeners, &s->pending.plan, s->listen_text) != OK) {
+        log_event(LOG_ERROR, "listen_failed", "%s", s->listen_text);
+        *out_text = str_of(s->listen_text);
         return SIZE_MAX;
     }
     for (size_t i = 0; i < s->child_count; i++) {
         struct child *c = &s->children[i];
-        const int *fd =
-            c->role == ROLE_KEEPER ? &s->pending.keeper_bundle : &s->pending.worker_bundle;
         if (c->state != CHILD_IDLE) {
             continue; /* being started: it is given the new one as soon as it is served */
         }
-        c->state = CHILD_PREPARING;
-        c->given = number;
-        wire_link_send(c->link, &m, fd, 1);
+        child_set_state(c, CHILD_PREPARING);
+        child_prepare(c, number, &s->pending);
         count++;
     }
     return count;
@@ -166,7 +163,7 @@ static void op_commit(void *arg, uint64_t number)
         if (c->state == CHILD_PREPARED && c->given == number) {
             wire_link_send_number(c->link, WIRE_COMMIT, number);
             c->serving = number;
-            c->state = CHILD_IDLE;
+            child_set_state(c, CHILD_IDLE);
         }
     }
     warn_of_restart(s);
@@ -189,7 +186,7 @@ static void op_abort(void *arg, uint64_t number)
         struct child *c = &s->children[i];
         if (c->state == CHILD_PREPARING || c->state == CHILD_PREPARED) {
             wire_link_send_number(c->link, WIRE_ABORT, number);
-            c->state = CHILD_IDLE;
+            child_set_state(c, CHILD_IDLE);
             c->given = 0;
         }
     }

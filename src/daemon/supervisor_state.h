@@ -35,7 +35,8 @@ enum supervisor_phase { SUP_LOADING, SUP_SERVING, SUP_DRAINING, SUP_STOPPING };
 /*
  * CHILD_DOWN: not there. CHILD_STARTED: has not said HELLO. CHILD_IDLE: nothing to build.
  * CHILD_BUILDING: was given a generation on its own (it is new). CHILD_PREPARING, CHILD_PREPARED:
- * as part of a reload.
+ * as part of a reload. Whatever it owes us an answer for has a deadline, CHILD_ANSWER_MS: one that
+ * is stopped or in an endless loop is ended and started again.
  */
 enum child_state {
     CHILD_DOWN,
@@ -60,9 +61,14 @@ struct child {
     uint64_t serving; /* generation committed, 0: none */
     uint64_t given;   /* generation it is to build */
     bool drained;
+    unsigned owed;       /* answers that have not come: to its start, to each PREPARE */
+    struct timer answer; /* set while there are any */
     struct crash_record crashes;
     struct timer restart;
 };
+
+/* Longer than a reload waits: it fails first, and a process that is only slow lives. */
+#define CHILD_ANSWER_MS (2 * RELOAD_PREPARE_MS)
 
 #define SUPERVISOR_SIGNALS 5
 
@@ -96,6 +102,7 @@ struct supervisor {
     int config_fd; /* the configuration as a memory file, or -1 */
     enum log_form form;
     enum log_level level;
+    char listen_text[LISTENERS_TEXT_MAX]; /* why a new address cannot be listened on */
 };
 
 /* ---- supervisor.c ---- */
@@ -120,6 +127,10 @@ void children_reap(struct supervisor *s);
 struct child *children_keeper(struct supervisor *s);
 /* To every process that has a generation; `workers_only` leaves the keeper out. */
 void children_send(struct supervisor *s, const struct wire_msg *m, bool workers_only);
+/* The one place where the state of a child changes. */
+void child_set_state(struct child *c, enum child_state state);
+/* Sends generation `number`, whose bundles are those of `from`; an answer is owed from now on. */
+void child_prepare(struct child *c, uint64_t number, const struct load_result *from);
 /* Gives a child the generation served, if it has another or none and is free. */
 void child_feed(struct child *c);
 /* Sockets of all listeners in `state` that are this child's. */
