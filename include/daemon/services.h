@@ -8,6 +8,7 @@
 #define HIVEDOOR_DAEMON_SERVICES_H
 
 #include "base/addr.h"
+#include "base/list.h"
 #include "base/str.h"
 #include "config/model.h"
 #include "dns/service.h"
@@ -37,10 +38,9 @@ void services_free(struct services *s);
  * addresses work all the same. */
 int services_set(struct services *s, const struct model *m) MUST_USE;
 void services_hurry(struct services *s, struct str name);
-size_t services_count(const struct services *s);
-/* The i-th; false when there is none. `out_name` is borrowed. */
-bool services_at(const struct services *s, size_t i, struct str *out_name,
-                 struct service_info *out_info);
+/* Walks over all: *pos starts as NULL; false at the end. `out_name` is borrowed. */
+bool services_next(const struct services *s, const struct list **pos, struct str *out_name,
+                   struct service_info *out_info);
 /* Copies the resolver's counts into the process's counters. */
 void services_count_up(struct services *s);
 

@@ -7,6 +7,7 @@
 #include "base/fd.h"
 #include "base/map.h"
 #include "base/mem.h"
+#include "config/coverage.h"
 #include "config/load.h"
 #include "config/yaml_tree.h"
 #include "store_walk.h"
@@ -113,38 +114,10 @@ static void gather_note(void *arg, const struct tls_note *note)
     diags_add(g->diags, DIAG_WARNING, (struct diag_place){file, 0, 0}, "%s", note->text);
 }
 
-/* Names in certificates, "*.example.com" as it stands there. */
-static struct map *names_of(const struct tls_set *certs)
-{
-    struct map *names = map_new();
-    for (size_t i = 0; i < certs->count; i++) {
-        struct tls_cert *c = certs->certs[i];
-        for (size_t j = 0; j < c->name_count; j++) {
-            map_put(names, c->names[j], c);
-        }
-    }
-    return names;
-}
-
-/* RFC 6125 section 6.4.3: a wildcard stands for exactly the left-most label. */
-static bool is_covered(const struct map *names, struct str name)
-{
-    if (map_get(names, name) != NULL) {
-        return true;
-    }
-    ptrdiff_t dot = str_find(name, '.');
-    char wild[260] = "*";
-    if (dot < 0 || name.len - (size_t)dot + 2 > sizeof(wild)) {
-        return false;
-    }
-    size_t len = 1 + str_copy(wild + 1, sizeof(wild) - 1, str_from(name, (size_t)dot));
-    return map_get(names, str_n(wild, len)) != NULL;
-}
-
-static void report_name(const struct map *names, struct str name, struct diag_place place,
+static void report_name(const struct coverage *covered, struct str name, struct diag_place place,
                         struct diags *diags)
 {
-    if (!is_covered(names, name)) {
+    if (!coverage_has(covered, name)) {
         diags_add(diags, DIAG_WARNING, place,
                   "found no certificate for \"%.*s\"; expected one in a file of \"certificates:\"; "
                   "until then the name is refused on HTTPS",
@@ -158,20 +131,20 @@ void store_report_missing(const char *config_path, const struct model *m,
     if (m->listen_https_count == 0) {
         return;
     }
-    struct map *names = names_of(certs);
+    struct coverage *covered = coverage_new(certs);
     struct str file = str_of(config_path);
     for (size_t i = 0; i < m->site_count; i++) {
         const struct model_site *site = &m->sites[i];
         struct diag_place place = {file, site->line, 3};
-        report_name(names, site->name, place, diags);
+        report_name(covered, site->name, place, diags);
         for (size_t j = 0; j < site->alias_count; j++) {
-            report_name(names, site->aliases[j], place, diags);
+            report_name(covered, site->aliases[j], place, diags);
         }
     }
     if (m->unknown_site.len > 0) {
-        report_name(names, m->unknown_site, (struct diag_place){file, 0, 0}, diags);
+        report_name(covered, m->unknown_site, (struct diag_place){file, 0, 0}, diags);
     }
-    map_free(names);
+    coverage_free(covered);
 }
 
 /* Names for which a running certificate may be kept: those of sites, and the one for strangers. */
@@ -220,15 +193,14 @@ int store_load(const char *config_path, const struct tls_set *previous, struct d
 struct paths {
     char **items;
     size_t count;
+    struct map *known;
 };
 
 static void add_path(void *arg, const char *path)
 {
     struct paths *p = arg;
-    for (size_t i = 0; i < p->count; i++) {
-        if (strcmp(p->items[i], path) == 0) {
-            return;
-        }
+    if (map_put(p->known, str_of(path), p) != NULL) {
+        return;
     }
     p->items = mem_grow(p->items, p->count + 1, sizeof(*p->items));
     p->items[p->count++] = str_dup(str_of(path));
@@ -237,7 +209,7 @@ static void add_path(void *arg, const char *path)
 void store_watch(const char *config_path, const struct model *m, char ***out_paths,
                  size_t *out_count)
 {
-    struct paths paths = {0};
+    struct paths paths = {.known = map_new()};
     struct diags diags;
     struct buf files;
     struct model *again = NULL;
@@ -266,6 +238,7 @@ void store_watch(const char *config_path, const struct model *m, char ***out_pat
     }
     struct store_walk walk = {.arg = &paths, .on_folder = add_path};
     store_walk_run(&walk, m);
+    map_free(paths.known);
     buf_fini(&files);
     diags_fini(&diags);
     *out_paths = paths.items;

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "base/clock.h"
+#include "config/coverage.h"
 #include "daemon/expiry.h"
 #include "daemon/json.h"
 #include "daemon/sandbox.h"
@@ -77,16 +78,6 @@ static void write_listeners(struct json *j, const struct model *m)
     json_object_end(j);
 }
 
-static bool has_cert(const struct tls_set *set, struct str name)
-{
-    for (size_t i = 0; i < set->count; i++) {
-        if (tls_cert_covers(set->certs[i], name)) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static void write_routes(struct json *j, const struct model_site *site)
 {
     json_array(j, "routes");
@@ -102,6 +93,7 @@ static void write_routes(struct json *j, const struct model_site *site)
 static void write_sites(struct json *j, const struct bundle *b)
 {
     const struct model *m = b->model;
+    struct coverage *covered = coverage_new(&b->certs);
 
     json_array(j, "sites");
     for (size_t i = 0; i < m->site_count; i++) {
@@ -113,7 +105,7 @@ static void write_sites(struct json *j, const struct bundle *b)
             json_str(j, NULL, site->aliases[k]);
         }
         json_array_end(j);
-        json_bool(j, "certificate", has_cert(&b->certs, site->name));
+        json_bool(j, "certificate", coverage_has(covered, site->name));
         if (site->redirect.len > 0) {
             json_str(j, "redirect", site->redirect);
         }
@@ -121,6 +113,7 @@ static void write_sites(struct json *j, const struct bundle *b)
         json_object_end(j);
     }
     json_array_end(j);
+    coverage_free(covered);
 }
 
 static void write_certs(struct json *j, const struct tls_set *set)
@@ -150,12 +143,13 @@ static void write_certs(struct json *j, const struct tls_set *set)
 
 static void write_services(struct json *j, const struct services *s)
 {
+    const struct list *pos = NULL;
     struct str name;
     struct service_info info;
     uint64_t now = clock_ms();
 
     json_array(j, "services");
-    for (size_t i = 0; services_at(s, i, &name, &info); i++) {
+    while (services_next(s, &pos, &name, &info)) {
         json_object(j, NULL);
         json_str(j, "name", name);
         json_str(j, "state", str_of(service_state_text(info.state)));

@@ -1,30 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 #include "daemon/loading.h"
 
-#include <limits.h>
 #include <stdlib.h>
 
-#include "base/buf.h"
 #include "base/mem.h"
-#include "config/load.h"
+#include "config/coverage.h"
 #include "config/store.h"
 #include "route/table.h"
 #include "tls/tls_local_ca.h"
 #include "tls/tls_server.h"
 
-#define FILES_MAX (1024u * 1024)
-
 /* ---- the local authority of `hivedoor dev` ---- */
-
-static bool is_covered(const struct tls_set *set, struct str name)
-{
-    for (size_t i = 0; i < set->count; i++) {
-        if (tls_cert_covers(set->certs[i], name)) {
-            return true;
-        }
-    }
-    return false;
-}
 
 static void add_cert(struct tls_set *set, struct tls_cert *cert)
 {
@@ -39,13 +25,15 @@ static void sign_missing(const struct loading_want *want, const struct model *m,
     size_t count = model_names(m, &names);
     struct str *missing = mem_array(count + 1, sizeof(*missing));
     size_t missing_count = 0;
+    struct coverage *covered = coverage_new(set);
     struct tls_cert *cert;
 
     for (size_t i = 0; i < count; i++) {
-        if (!is_covered(set, names[i]) && tls_local_ca_permits(names[i])) {
+        if (!coverage_has(covered, names[i]) && tls_local_ca_permits(names[i])) {
             missing[missing_count++] = names[i];
         }
     }
+    coverage_free(covered);
     if (missing_count > 0) {
         int err = tls_local_ca_sign(want->local_ca, missing, missing_count, &cert);
         if (err == OK) {
@@ -142,38 +130,6 @@ static size_t copy_addrs(struct addr dst[static BUNDLE_LISTEN_MAX], const struct
     return n;
 }
 
-static void add_watch(struct bundle_plan *plan, struct str path)
-{
-    plan->watch = mem_grow(plan->watch, plan->watch_count + 1, sizeof(char *));
-    plan->watch[plan->watch_count++] = str_dup(path);
-}
-
-/* Configuration, what was substituted into it, and everything under `certificates:`. */
-static void list_files(const char *config_path, const struct model *m, struct bundle_plan *plan)
-{
-    struct diags diags;
-    struct buf files;
-    struct model *again = NULL;
-    struct str path;
-
-    add_watch(plan, str_of(config_path));
-    for (size_t i = 0; i < m->certificate_count; i++) {
-        add_watch(plan, m->certificates[i]);
-    }
-    diags_init(&diags);
-    buf_init(&files, FILES_MAX);
-    (void)!load_file(config_path, &diags, &files, &again);
-    struct str rest = buf_str(&files);
-    while (str_next(&rest, '\n', &path)) {
-        if (path.len > 0 && path.len < PATH_MAX) {
-            add_watch(plan, path);
-        }
-    }
-    model_free(again);
-    buf_fini(&files);
-    diags_fini(&diags);
-}
-
 static void make_plan(const char *config_path, const struct store_digest *digest, struct loading *l)
 {
     const struct model *m = l->model;
@@ -190,17 +146,19 @@ static void make_plan(const char *config_path, const struct store_digest *digest
     if (m->acme.folder.len > 0) {
         plan->challenge_folder = str_dup(m->acme.folder);
     }
-    list_files(config_path, m, plan);
+    store_watch(config_path, m, &plan->watch, &plan->watch_count);
 }
 
 static void count_names(struct loading *l)
 {
     struct str *names = NULL;
+    struct coverage *covered = coverage_new(&l->certs);
 
     l->names = model_names(l->model, &names);
     for (size_t i = 0; i < l->names; i++) {
-        l->names_covered += is_covered(&l->certs, names[i]);
+        l->names_covered += coverage_has(covered, names[i]);
     }
+    coverage_free(covered);
     free(names);
 }
 

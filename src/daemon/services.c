@@ -16,7 +16,7 @@ struct item {
     struct services *owner;
     struct str name; /* "host:port", owned */
     struct service *service;
-    bool wanted; /* by the model being taken over */
+    bool wanted; /* by the model that is taken over */
     bool held;   /* nothing was ever found, and that is not told as sure yet */
     bool found;  /* it had addresses at some time */
     uint64_t *cell;
@@ -33,7 +33,6 @@ struct services {
     size_t server_count;
     struct list items; /* struct item, in the order of the model */
     struct map *by_name;
-    size_t count;
     uint64_t started_ms;
     struct timer doubt;            /* not told as sure for SERVICE_DOUBT_MS after the start */
     struct resolver_stats counted; /* of the resolver in use, already in the counters */
@@ -86,7 +85,6 @@ static void item_free(struct item *it)
     __atomic_store_n(it->cell, 0, __ATOMIC_RELAXED);
     list_remove(&it->node);
     (void)map_remove(s->by_name, it->name);
-    s->count--;
     free((void *)(uintptr_t)it->name.ptr);
     loop_free_later(s->loop, it);
 }
@@ -147,7 +145,6 @@ static void item_new(struct services *s, const struct model_target *t, uint32_t 
     it->cell = gauge_of(s, it->name);
     list_push_back(&s->items, &it->node);
     (void)map_put(s->by_name, it->name, it);
-    s->count++;
     struct service_spec spec = {t->host, t->port, refresh_ms};
     it->service = service_new(s->loop, s->resolver, spec, on_service, it);
 }
@@ -171,8 +168,8 @@ static void take_servers(struct services *s, const struct model *m)
     if (has_same_servers(s, m)) {
         return;
     }
-    services_count_up(s);
     drop_all(s);
+    services_count_up(s);
     if (s->resolver != s->system) {
         resolver_free(s->resolver);
     }
@@ -188,9 +185,33 @@ static void take_servers(struct services *s, const struct model *m)
         s->resolver = NULL;
     }
     s->counted = (struct resolver_stats){.asked = 0};
+    if (s->resolver == s->system && s->system != NULL) {
+        resolver_stats(s->system, &s->counted); /* counted when it was in use before */
+    }
 }
 
-static void want_target(struct services *s, const struct model_target *t, uint32_t refresh_ms)
+/* What no target names any more goes, and is told. */
+static void drop_unwanted(struct services *s, const struct model_target **targets, size_t count)
+{
+    LIST_EACH (&s->items, it, tmp) {
+        item_of(it)->wanted = false;
+    }
+    for (size_t i = 0; i < count; i++) {
+        struct item *it = map_get(s->by_name, targets[i]->service);
+        if (it != NULL && !targets[i]->is_literal) {
+            it->wanted = true;
+        }
+    }
+    LIST_EACH (&s->items, it, tmp) {
+        struct item *item = item_of(it);
+        if (!item->wanted) {
+            s->events->on_gone(s->arg, item->name);
+            item_free(item);
+        }
+    }
+}
+
+static void take_target(struct services *s, const struct model_target *t, uint32_t refresh_ms)
 {
     struct item *it = map_get(s->by_name, t->service);
 
@@ -201,35 +222,21 @@ static void want_target(struct services *s, const struct model_target *t, uint32
         item_new(s, t, refresh_ms);
         return;
     }
-    it->wanted = true;
     service_set_refresh(it->service, refresh_ms);
 }
 
 int services_set(struct services *s, const struct model *m)
 {
     const struct model_target **targets = NULL;
-
-    take_servers(s, m);
     size_t count = model_targets(m, &targets);
-    if (s->resolver == NULL) {
-        free(targets);
-        return ERR_NOT_FOUND;
-    }
-    LIST_EACH (&s->items, it, tmp) {
-        item_of(it)->wanted = false;
-    }
-    for (size_t i = 0; i < count; i++) {
-        want_target(s, targets[i], m->dns_refresh_ms);
-    }
-    LIST_EACH (&s->items, it, tmp) {
-        struct item *item = item_of(it);
-        if (!item->wanted) {
-            s->events->on_gone(s->arg, item->name);
-            item_free(item);
-        }
+
+    drop_unwanted(s, targets, count);
+    take_servers(s, m);
+    for (size_t i = 0; i < count && s->resolver != NULL; i++) {
+        take_target(s, targets[i], m->dns_refresh_ms);
     }
     free(targets);
-    return OK;
+    return s->resolver != NULL ? OK : ERR_NOT_FOUND;
 }
 
 void services_hurry(struct services *s, struct str name)
@@ -241,23 +248,15 @@ void services_hurry(struct services *s, struct str name)
     }
 }
 
-size_t services_count(const struct services *s)
+bool services_next(const struct services *s, const struct list **pos, struct str *out_name,
+                   struct service_info *out_info)
 {
-    return s->count;
-}
+    struct list *node = *pos == NULL ? s->items.next : (*pos)->next;
 
-bool services_at(const struct services *s, size_t i, struct str *out_name,
-                 struct service_info *out_info)
-{
-    struct list *node = s->items.next;
-
-    while (i > 0 && node != &s->items) {
-        node = node->next;
-        i--;
-    }
     if (node == &s->items) {
         return false;
     }
+    *pos = node;
     const struct item *it = item_of(node);
     *out_name = it->name;
     service_info(it->service, out_info);
