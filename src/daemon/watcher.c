@@ -21,6 +21,8 @@
     (IN_CLOSE_WRITE | IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_ATTRIB |            \
      IN_DELETE_SELF | IN_MOVE_SELF)
 
+#define READS_MAX 64 /* in one turn: who writes without end does not stop us */
+
 struct watcher {
     struct loop *loop;
     watcher_fn fn;
@@ -104,10 +106,40 @@ uint64_t watcher_signature(char *const *paths, size_t count)
     return hash;
 }
 
+/* ---- inotify ---- */
+
+/* A file is watched by its folder: a rename over it would leave its own watch on the old inode. */
+static void add_one(struct watcher *w, const char *path)
+{
+    char folder[PATH_MAX];
+    struct stat st;
+
+    (void)inotify_add_watch(w->inotify, path, EVENTS);
+    if (stat(path, &st) == 0 && S_ISDIR(st.st_mode)) {
+        return;
+    }
+    ptrdiff_t slash = str_rfind(str_of(path), '/');
+    struct str parent = slash < 0 ? STR(".") : slash == 0 ? STR("/") : str_n(path, (size_t)slash);
+    if (parent.len < sizeof(folder)) {
+        (void)str_copy(folder, sizeof(folder), parent);
+        (void)inotify_add_watch(w->inotify, folder, EVENTS);
+    }
+}
+
+/* What is watched already stays as it is; a folder that was removed and made anew has lost its
+ * watch with the old one, and gets another. */
+static void add_all(struct watcher *w)
+{
+    for (size_t i = 0; i < w->count && w->inotify >= 0; i++) {
+        add_one(w, w->paths[i]);
+    }
+}
+
 /* ---- noticing ---- */
 
 static void look_now(struct watcher *w)
 {
+    add_all(w); /* first, so that nothing falls between */
     uint64_t now = watcher_signature(w->paths, w->count);
 
     w->first_event_ms = 0;
@@ -149,8 +181,9 @@ static void on_inotify(void *arg, unsigned ready)
     uint64_t now = clock_ms();
 
     (void)ready;
-    /* Which file it was does not matter: the look finds out. */
-    while (read(w->inotify, bytes, sizeof(bytes)) > 0) {
+    /* Which file it was does not matter: the look finds out. What is left comes with the next turn.
+     */
+    for (int i = 0; i < READS_MAX && read(w->inotify, bytes, sizeof(bytes)) > 0; i++) {
     }
     if (w->first_event_ms == 0) {
         w->first_event_ms = now;
@@ -178,33 +211,13 @@ static void stop_inotify(struct watcher *w)
     fd_close(&w->inotify);
 }
 
-/* A file is watched by its folder: a rename over it would leave its own watch on the old inode. */
-static void add_inotify(struct watcher *w, const char *path)
-{
-    char folder[PATH_MAX];
-    struct stat st;
-
-    (void)inotify_add_watch(w->inotify, path, EVENTS);
-    if (stat(path, &st) == 0 && S_ISDIR(st.st_mode)) {
-        return;
-    }
-    ptrdiff_t slash = str_rfind(str_of(path), '/');
-    struct str parent = slash < 0 ? STR(".") : slash == 0 ? STR("/") : str_n(path, (size_t)slash);
-    if (parent.len < sizeof(folder)) {
-        (void)str_copy(folder, sizeof(folder), parent);
-        (void)inotify_add_watch(w->inotify, folder, EVENTS);
-    }
-}
-
 static void start_inotify(struct watcher *w)
 {
     w->inotify = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
     if (w->inotify < 0) {
         return; /* the look every two seconds does alone */
     }
-    for (size_t i = 0; i < w->count; i++) {
-        add_inotify(w, w->paths[i]);
-    }
+    add_all(w);
     watch_init(&w->watch, w->loop, w->inotify, on_inotify, w);
     watch_set(&w->watch, WATCH_READ);
 }
@@ -256,6 +269,7 @@ void watcher_set(struct watcher *w, char *const *paths, size_t count)
     if (is_same(w, paths, count)) {
         return; /* a change since the last look must not be taken as known */
     }
+    bool has_changed = w->count > 0 && watcher_signature(w->paths, w->count) != w->known;
     stop_inotify(w);
     paths_free(w);
     w->paths = mem_array(count, sizeof(*w->paths));
@@ -265,6 +279,7 @@ void watcher_set(struct watcher *w, char *const *paths, size_t count)
     w->count = count;
     start_inotify(w);
     w->known = watcher_signature(w->paths, w->count);
+    w->known += has_changed; /* still to be told, with the next look */
     timer_set(&w->look, WATCHER_LOOK_MS);
     timer_set(&w->digest, WATCHER_DIGEST_MS);
 }
