@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Reload by SIGHUP, by changed files and by command; drain on SIGTERM."""
 
+import http.client
 import signal
 import subprocess
 import threading
@@ -38,7 +39,7 @@ class Load:
                     self.failed.append((response.status, status))
                 if response.headers.get("Connection") == "close":
                     kept.close()
-            except OSError as error:
+            except (OSError, http.client.HTTPException) as error:
                 self.failed.append(repr(error))
                 kept.close()
             self.done += 2
