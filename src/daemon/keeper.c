@@ -25,7 +25,6 @@ struct keeper {
     uint64_t pending_number; /* 0: none */
     struct timer count_up;
     struct timer warn;
-    int status;
 };
 
 /* ---- services ---- */
@@ -66,10 +65,12 @@ static void drop_pending(struct keeper *k)
     k->pending_number = 0;
 }
 
-static void on_prepare(struct keeper *k, const struct wire_msg *m, int bundle_fd)
+static void on_prepare(void *arg, const struct wire_msg *m, int *fds)
 {
+    struct keeper *k = arg;
+
     drop_pending(k);
-    int err = bundle_read(bundle_fd, &k->pending);
+    int err = bundle_read(fds[0], &k->pending);
     if (err != OK) {
         k->pending = (struct bundle){.model = NULL};
         process_send_failed(&k->process, m->number, err);
@@ -79,10 +80,13 @@ static void on_prepare(struct keeper *k, const struct wire_msg *m, int bundle_fd
     wire_link_send_number(k->process.link, WIRE_PREPARED, m->number);
 }
 
-static void on_commit(struct keeper *k, uint64_t number)
+static void on_commit(void *arg, const struct wire_msg *m, int *fds)
 {
+    struct keeper *k = arg;
     struct bundle old = k->current;
+    uint64_t number = m->number;
 
+    (void)fds;
     if (number == 0 || k->pending_number != number) {
         return;
     }
@@ -122,11 +126,13 @@ static void ask_reload(void *arg, uint32_t request)
     wire_link_send(k->process.link, &m, NULL, 0);
 }
 
-static void on_reload_result(struct keeper *k, const struct wire_msg *m)
+static void on_reload_result(void *arg, const struct wire_msg *m, int *fds)
 {
+    struct keeper *k = arg;
     enum reload_outcome outcome =
         m->flag <= RELOAD_FAILED ? (enum reload_outcome)m->flag : RELOAD_FAILED;
 
+    (void)fds;
     if (m->request != 0) {
         admin_reload_done(k->admin, m->request, outcome, m->text);
         return;
@@ -138,57 +144,78 @@ static void on_reload_result(struct keeper *k, const struct wire_msg *m)
 
 /* ---- messages ---- */
 
-static void on_listen(struct keeper *k, const struct wire_msg *m, int *fd)
+static void on_abort(void *arg, const struct wire_msg *m, int *fds)
 {
-    admin_listen(k->admin, *fd, m->request);
-    *fd = -1;
+    (void)m;
+    (void)fds;
+    drop_pending(arg);
 }
 
-static void on_message(void *arg, const struct wire_msg *m, int *fds, size_t nfds)
+static void on_listen(void *arg, const struct wire_msg *m, int *fds)
 {
     struct keeper *k = arg;
 
-    (void)nfds;
-    switch (m->id) {
-    case WIRE_PREPARE: on_prepare(k, m, fds[0]); break;
-    case WIRE_COMMIT: on_commit(k, m->number); break;
-    case WIRE_ABORT: drop_pending(k); break;
-    case WIRE_LISTEN: on_listen(k, m, &fds[0]); break;
-    case WIRE_UNLISTEN: admin_unlisten(k->admin, m->request); break;
-    case WIRE_HURRY: services_hurry(k->services, m->name); break;
-    case WIRE_SANDBOX: k->view.sandbox_missing = (uint32_t)m->number; break;
-    case WIRE_RELOAD_RESULT: on_reload_result(k, m); break;
-    case WIRE_DRAIN: process_set_state(&k->process, SLOT_DRAINING); break;
-    case WIRE_STOP: loop_stop(k->process.loop); break;
-    case WIRE_TICKETS:
-    case WIRE_ENDPOINTS:
-    case WIRE_CHALLENGE_ANSWER:
-    case WIRE_CUT: break; /* the workers' */
-    case WIRE_HELLO:
-    case WIRE_PREPARED:
-    case WIRE_FAILED:
-    case WIRE_DRAINED:
-    case WIRE_CHALLENGE_ASK:
-    case WIRE_RELOAD_ASK:
-    case WIRE_LOADED:
-    case WIRE_NONE:
-    case WIRE_COUNT: break; /* not a supervisor's to send: wire_decode refuses them */
-    }
+    admin_listen(k->admin, fds[0], m->request);
+    fds[0] = -1;
 }
 
-static void on_broken(void *arg, int err)
+static void on_unlisten(void *arg, const struct wire_msg *m, int *fds)
 {
     struct keeper *k = arg;
 
-    k->status = err == ERR_EOF || err == ERR_RESET ? EXIT_FINE : EXIT_START;
+    (void)fds;
+    admin_unlisten(k->admin, m->request);
+}
+
+static void on_hurry(void *arg, const struct wire_msg *m, int *fds)
+{
+    struct keeper *k = arg;
+
+    (void)fds;
+    services_hurry(k->services, m->name);
+}
+
+static void on_sandbox(void *arg, const struct wire_msg *m, int *fds)
+{
+    struct keeper *k = arg;
+
+    (void)fds;
+    k->view.sandbox_missing = (uint32_t)m->number;
+}
+
+static void on_drain(void *arg, const struct wire_msg *m, int *fds)
+{
+    struct keeper *k = arg;
+
+    (void)m;
+    (void)fds;
+    process_set_state(&k->process, SLOT_DRAINING);
+}
+
+static void on_stop(void *arg, const struct wire_msg *m, int *fds)
+{
+    struct keeper *k = arg;
+
+    (void)m;
+    (void)fds;
     loop_stop(k->process.loop);
 }
+
+static const process_fn on[WIRE_COUNT] = {
+    [WIRE_PREPARE] = on_prepare,   [WIRE_COMMIT] = on_commit,
+    [WIRE_ABORT] = on_abort,       [WIRE_LISTEN] = on_listen,
+    [WIRE_UNLISTEN] = on_unlisten, [WIRE_HURRY] = on_hurry,
+    [WIRE_SANDBOX] = on_sandbox,   [WIRE_RELOAD_RESULT] = on_reload_result,
+    [WIRE_DRAIN] = on_drain,       [WIRE_STOP] = on_stop,
+};
+
+/* ---- life ---- */
 
 static void on_count_up(void *arg)
 {
     struct keeper *k = arg;
 
-    refresh(k);
+    services_count_up(k->services);
     timer_set(&k->count_up, COUNT_UP_MS);
 }
 
@@ -199,8 +226,6 @@ static void on_warn(void *arg)
     expiry_warn(&k->current.certs, clock_wall_ms() / 1000);
     timer_set(&k->warn, DAY_MS);
 }
-
-/* ---- life ---- */
 
 static void keeper_init(struct keeper *k)
 {
@@ -236,15 +261,14 @@ static void keeper_fini(struct keeper *k)
 
 int keeper_main(const struct role_args *args)
 {
-    static const struct wire_link_events events = {on_message, on_broken};
-    struct keeper k = {.status = EXIT_FINE};
+    struct keeper k = {.pending_number = 0};
 
     if (process_init(&k.process, args) != OK) {
         return EXIT_START;
     }
     keeper_init(&k);
-    process_connect(&k.process, &events, &k);
+    process_connect(&k.process, on, &k);
     loop_run(k.process.loop);
     keeper_fini(&k);
-    return k.status;
+    return k.process.status;
 }

@@ -5,38 +5,80 @@
 
 #include "base/log.h"
 #include "daemon/sandbox.h"
+#include "daemon/supervisor.h"
+
+#define COUNT_UP_MS 5000
+
+static void on_count_up(void *arg)
+{
+    struct process *p = arg;
+
+    process_count_up(p);
+    timer_set(&p->count_up, COUNT_UP_MS);
+}
 
 int process_init(struct process *p, const struct role_args *args)
 {
-    *p = (struct process){.args = args};
+    *p = (struct process){.args = args, .status = EXIT_FINE};
     p->missing = sandbox_begin(args->role, args->parent);
     int err = counters_open(ROLE_FD_COUNTERS, args->slots, &p->counters);
-    if (err != OK) {
-        return err;
-    }
     size_t index = role_slot(args);
-    if (index >= args->slots) {
+    if (err == OK && index >= args->slots) {
         counters_fini(&p->counters);
-        return ERR_RANGE;
+        err = ERR_RANGE;
+    }
+    if (err != OK) {
+        log_event(LOG_ERROR, "process_not_started", "no shared counters: %s", err_text(err));
+        log_flush();
+        return err;
     }
     p->slot = slot_adopt(&p->counters, index, args->role == ROLE_KEEPER ? SLOT_KEEPER : SLOT_WORKER,
                          args->index);
     process_set_state(p, SLOT_STARTING);
     counter_inc(p->slot, COUNTER_PROCESS_STARTS);
     p->loop = loop_new();
+    timer_init(&p->count_up, p->loop, on_count_up, p);
+    timer_set(&p->count_up, COUNT_UP_MS);
     return OK;
 }
 
-void process_connect(struct process *p, const struct wire_link_events *events, void *arg)
+static void on_message(void *arg, const struct wire_msg *m, int *fds, size_t nfds)
 {
+    struct process *p = arg;
+
+    (void)nfds; /* wire_decode has compared it with the message's row */
+    if (p->on[m->id] != NULL) {
+        p->on[m->id](p->owner, m, fds);
+    }
+}
+
+static void on_broken(void *arg, int err)
+{
+    struct process *p = arg;
+
+    if (err != ERR_EOF && err != ERR_RESET) {
+        log_event(LOG_ERROR, "process_ends", "no way to go on with the supervisor: %s",
+                  err_text(err));
+        p->status = EXIT_START;
+    }
+    loop_stop(p->loop);
+}
+
+void process_connect(struct process *p, const process_fn on[static WIRE_COUNT], void *owner)
+{
+    static const struct wire_link_events events = {on_message, on_broken};
+
+    p->on = on;
+    p->owner = owner;
     p->missing |= sandbox_seal(p->args->role);
-    p->link = wire_link_new(p->loop, ROLE_FD_WIRE, WIRE_SUPERVISOR, events, arg);
+    p->link = wire_link_new(p->loop, ROLE_FD_WIRE, WIRE_SUPERVISOR, &events, p);
     wire_link_send_number(p->link, WIRE_HELLO, p->missing);
 }
 
 void process_fini(struct process *p)
 {
     wire_link_free(p->link);
+    timer_fini(&p->count_up);
     process_count_up(p);
     process_set_state(p, SLOT_DOWN);
     loop_free(p->loop);

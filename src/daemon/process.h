@@ -10,9 +10,14 @@
 #include "daemon/role.h"
 #include "daemon/wire_link.h"
 #include "loop/loop.h"
+#include "loop/timer.h"
 #include "stats/counter.h"
 
 #include <stdint.h>
+
+/* What a role does with a message of the supervisor, by its id; NULL: it is not for this role.
+ * Descriptors that are kept are set to -1. */
+typedef void (*process_fn)(void *owner, const struct wire_msg *m, int *fds);
 
 struct process {
     const struct role_args *args; /* borrowed */
@@ -21,13 +26,18 @@ struct process {
     struct loop *loop;
     struct wire_link *link; /* NULL until process_connect */
     uint32_t missing;       /* sandbox steps left out */
+    const process_fn *on;   /* WIRE_COUNT of them */
+    void *owner;            /* theirs */
+    int status;             /* to exit with */
+    struct timer count_up;
 };
 
-/* Sandbox's first steps, counters, loop. ERR_IO: started by something that is not our supervisor.
- */
+/* Sandbox's first steps, counters, loop. On failure the log says why: started by something that is
+ * not our supervisor. */
 int process_init(struct process *p, const struct role_args *args) MUST_USE;
-/* Sandbox's last steps, then the link: HELLO is sent. */
-void process_connect(struct process *p, const struct wire_link_events *events, void *arg);
+/* Sandbox's last steps, then the link: HELLO is sent. The loop stops when the link breaks: without
+ * a supervisor there is nothing to go on for. */
+void process_connect(struct process *p, const process_fn on[static WIRE_COUNT], void *owner);
 void process_fini(struct process *p);
 /* Level and form of the log as a model says. */
 void process_log_as(const struct model *m);

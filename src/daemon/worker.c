@@ -15,7 +15,6 @@
 #include "process.h"
 #include "tls/tls_server.h"
 
-#define COUNT_UP_MS 5000
 /* Clients that came after this worker was drained, while another was not: a last word for them. */
 #define LAST_WORD_MS 1000
 #define LAST_LOOK_MS 10
@@ -33,10 +32,8 @@ struct worker {
     struct generation *current;
     struct generation *pending;
     struct list ports;
-    struct timer count_up;
     struct timer last_word;
     uint64_t stop_ms; /* when STOP came, 0: not yet */
-    int status;
 };
 
 /* ---- what the data path asks of us ---- */
@@ -73,11 +70,13 @@ static void on_drained(void *arg)
 
 /* ---- what the supervisor says ---- */
 
-static void on_prepare(struct worker *w, const struct wire_msg *m, int bundle_fd)
+static void on_prepare(void *arg, const struct wire_msg *m, int *fds)
 {
+    struct worker *w = arg;
+
     generation_abort(w->pending);
     w->pending = NULL;
-    int err = generation_build(w->proxy, w->process.slot, m->number, bundle_fd, &w->pending);
+    int err = generation_build(w->proxy, w->process.slot, m->number, fds[0], &w->pending);
     if (err != OK) {
         process_send_failed(&w->process, m->number, err);
         return;
@@ -85,11 +84,13 @@ static void on_prepare(struct worker *w, const struct wire_msg *m, int bundle_fd
     wire_link_send_number(w->process.link, WIRE_PREPARED, m->number);
 }
 
-static void on_commit(struct worker *w, uint64_t number)
+static void on_commit(void *arg, const struct wire_msg *m, int *fds)
 {
+    struct worker *w = arg;
     struct generation *old = w->current;
 
-    if (w->pending == NULL || !CHECK(generation_number(w->pending) == number)) {
+    (void)fds;
+    if (w->pending == NULL || !CHECK(generation_number(w->pending) == m->number)) {
         return;
     }
     w->current = w->pending;
@@ -101,21 +102,25 @@ static void on_commit(struct worker *w, uint64_t number)
     }
 }
 
-static void on_abort(struct worker *w, uint64_t number)
+static void on_abort(void *arg, const struct wire_msg *m, int *fds)
 {
-    if (w->pending != NULL && generation_number(w->pending) == number) {
+    struct worker *w = arg;
+
+    (void)fds;
+    if (w->pending != NULL && generation_number(w->pending) == m->number) {
         generation_abort(w->pending);
         w->pending = NULL;
     }
 }
 
-static void on_listen(struct worker *w, const struct wire_msg *m, int *fd)
+static void on_listen(void *arg, const struct wire_msg *m, int *fds)
 {
+    struct worker *w = arg;
     struct port *p = NEW(struct port);
 
     p->number = m->request;
-    p->fd = *fd;
-    *fd = -1;
+    p->fd = fds[0];
+    fds[0] = -1;
     list_push_back(&w->ports, &p->node);
     proxy_listen(w->proxy, p->fd, m->flag == LISTENERS_HTTPS ? PROXY_PORT_HTTPS : PROXY_PORT_HTTP);
 }
@@ -128,29 +133,63 @@ static void port_free(struct worker *w, struct port *p)
     free(p);
 }
 
-static void on_unlisten(struct worker *w, uint32_t number)
+static void on_unlisten(void *arg, const struct wire_msg *m, int *fds)
 {
+    struct worker *w = arg;
+
+    (void)fds;
     LIST_EACH (&w->ports, it, tmp) {
         struct port *p = CONTAINER_OF(it, struct port, node);
-        if (p->number == number) {
+        if (p->number == m->request) {
             port_free(w, p);
         }
     }
 }
 
-static void on_endpoints(struct worker *w, const struct wire_msg *m)
+static void on_tickets(void *arg, const struct wire_msg *m, int *fds)
 {
+    struct worker *w = arg;
+
+    (void)fds;
+    wire_ring(m, &w->tickets);
+}
+
+static void on_challenge_answer(void *arg, const struct wire_msg *m, int *fds)
+{
+    struct worker *w = arg;
+
+    (void)fds;
+    proxy_challenge_answer(w->proxy, m->request, m->flag != 0, m->text);
+}
+
+static void on_endpoints(void *arg, const struct wire_msg *m, int *fds)
+{
+    struct worker *w = arg;
     struct addr *addrs = mem_array(m->addr_count, sizeof(*addrs));
 
+    (void)fds;
     wire_addrs(m, addrs);
     upstream_update(proxy_upstream(w->proxy), m->name, addrs, m->addr_count);
     free(addrs);
 }
 
-static void on_drain(struct worker *w)
+static void on_drain(void *arg, const struct wire_msg *m, int *fds)
 {
+    struct worker *w = arg;
+
+    (void)m;
+    (void)fds;
     process_set_state(&w->process, SLOT_DRAINING);
     proxy_drain(w->proxy);
+}
+
+static void on_cut(void *arg, const struct wire_msg *m, int *fds)
+{
+    struct worker *w = arg;
+
+    (void)m;
+    (void)fds;
+    proxy_cut(w->proxy);
 }
 
 static bool is_busy(const struct worker *w)
@@ -179,62 +218,24 @@ static void on_last_look(void *arg)
     loop_stop(w->process.loop);
 }
 
-static void on_stop(struct worker *w)
+static void on_stop(void *arg, const struct wire_msg *m, int *fds)
 {
+    struct worker *w = arg;
+
+    (void)m;
+    (void)fds;
     w->stop_ms = clock_ms();
     on_last_look(w);
 }
 
-static void on_message(void *arg, const struct wire_msg *m, int *fds, size_t nfds)
-{
-    struct worker *w = arg;
-
-    (void)nfds;
-    switch (m->id) {
-    case WIRE_PREPARE: on_prepare(w, m, fds[0]); break;
-    case WIRE_COMMIT: on_commit(w, m->number); break;
-    case WIRE_ABORT: on_abort(w, m->number); break;
-    case WIRE_LISTEN: on_listen(w, m, &fds[0]); break;
-    case WIRE_UNLISTEN: on_unlisten(w, m->request); break;
-    case WIRE_TICKETS: wire_ring(m, &w->tickets); break;
-    case WIRE_ENDPOINTS: on_endpoints(w, m); break;
-    case WIRE_CHALLENGE_ANSWER:
-        proxy_challenge_answer(w->proxy, m->request, m->flag != 0, m->text);
-        break;
-    case WIRE_DRAIN: on_drain(w); break;
-    case WIRE_CUT: proxy_cut(w->proxy); break;
-    case WIRE_STOP: on_stop(w); break;
-    case WIRE_HURRY:
-    case WIRE_SANDBOX:
-    case WIRE_RELOAD_RESULT: break; /* the keeper's */
-    case WIRE_HELLO:
-    case WIRE_PREPARED:
-    case WIRE_FAILED:
-    case WIRE_DRAINED:
-    case WIRE_CHALLENGE_ASK:
-    case WIRE_RELOAD_ASK:
-    case WIRE_LOADED:
-    case WIRE_NONE:
-    case WIRE_COUNT: break; /* not a supervisor's to send: wire_decode refuses them */
-    }
-}
-
-/* Without a supervisor there is nothing to go on for. */
-static void on_broken(void *arg, int err)
-{
-    struct worker *w = arg;
-
-    w->status = err == ERR_EOF || err == ERR_RESET ? EXIT_FINE : EXIT_START;
-    loop_stop(w->process.loop);
-}
-
-static void on_count_up(void *arg)
-{
-    struct worker *w = arg;
-
-    process_count_up(&w->process);
-    timer_set(&w->count_up, COUNT_UP_MS);
-}
+static const process_fn on[WIRE_COUNT] = {
+    [WIRE_PREPARE] = on_prepare,     [WIRE_COMMIT] = on_commit,
+    [WIRE_ABORT] = on_abort,         [WIRE_LISTEN] = on_listen,
+    [WIRE_UNLISTEN] = on_unlisten,   [WIRE_TICKETS] = on_tickets,
+    [WIRE_ENDPOINTS] = on_endpoints, [WIRE_CHALLENGE_ANSWER] = on_challenge_answer,
+    [WIRE_DRAIN] = on_drain,         [WIRE_CUT] = on_cut,
+    [WIRE_STOP] = on_stop,
+};
 
 /* ---- life ---- */
 
@@ -253,8 +254,6 @@ static void worker_init(struct worker *w)
 
     list_init(&w->ports);
     w->proxy = proxy_new(&env);
-    timer_init(&w->count_up, w->process.loop, on_count_up, w);
-    timer_set(&w->count_up, COUNT_UP_MS);
     timer_init(&w->last_word, w->process.loop, on_last_look, w);
 }
 
@@ -266,7 +265,6 @@ static void worker_fini(struct worker *w)
     generation_abort(w->pending);
     generation_retire(w->current);
     proxy_free(w->proxy);
-    timer_fini(&w->count_up);
     timer_fini(&w->last_word);
     process_fini(&w->process);
     mem_secret_free(w, sizeof(*w));
@@ -274,7 +272,6 @@ static void worker_fini(struct worker *w)
 
 int worker_main(const struct role_args *args)
 {
-    static const struct wire_link_events events = {on_message, on_broken};
     struct worker *w = mem_secret_new(sizeof(*w)); /* ticket keys live in it */
 
     if (process_init(&w->process, args) != OK) {
@@ -282,9 +279,9 @@ int worker_main(const struct role_args *args)
         return EXIT_START;
     }
     worker_init(w);
-    process_connect(&w->process, &events, w);
+    process_connect(&w->process, on, w);
     loop_run(w->process.loop);
-    int status = w->status;
+    int status = w->process.status;
     worker_fini(w);
     return status;
 }
