@@ -8,7 +8,8 @@
  *   GET  /state    JSON: what the daemon holds, in what state, since when
  *   POST /reload   asks for a reload, answers when it is done; only on a loopback or Unix address
  *
- * Bounded connections, one deadline a connection.
+ * Bounded connections, each with a deadline; an idle one makes room for a new one. On a loopback
+ * address only an address or localhost is taken as Host, so that no web page reads here.
  */
 #ifndef HIVEDOOR_DAEMON_ADMIN_H
 #define HIVEDOOR_DAEMON_ADMIN_H
@@ -25,6 +26,8 @@
 
 #define ADMIN_CONNS_MAX   64
 #define ADMIN_DEADLINE_MS 60000
+/* A reload that waits for the end of another one. */
+#define ADMIN_RELOAD_MS (2 * (RELOAD_LOAD_MS + RELOAD_PREPARE_MS) + 5000)
 
 struct admin;
 

@@ -40,6 +40,7 @@ struct admin {
     struct h1_scratch scratch;
     struct h1_limits limits;
     struct deadline_class *patience;
+    struct deadline_class *reloading;
     struct deadline_class *linger;
     uint32_t last_request;
 };
@@ -48,6 +49,7 @@ struct conn {
     struct list node;
     struct admin *admin;
     struct h1_server *http; /* NULL once it has closed */
+    bool asks;              /* between a request and the end of its answer */
     struct deadline deadline;
     /* A reload that is waited for; NULL: none. */
     struct channel *waiting;
@@ -232,6 +234,26 @@ static bool is_local(const struct addr *a)
     return addr_net_has(&v4, a) || addr_net_has(&v6, a);
 }
 
+/*
+ * A web page whose name was made to resolve to a loopback address (DNS rebinding) is of the same
+ * origin as what it reads there, but its browser still says the page's name as the host.
+ */
+static bool is_host_strange(const struct admin *a, const struct message *m)
+{
+    const struct bundle *b = a->env.view->bundle;
+    const struct field *host = message_find(m, FIELD_HOST);
+    struct addr ip;
+
+    if (b == NULL || host == NULL || b->model->admin.sa.sa_family == AF_UNIX ||
+        !is_local(&b->model->admin)) {
+        return false;
+    }
+    ptrdiff_t colon = str_rfind(host->value, ':');
+    bool is_v6 = str_starts(host->value, STR("["));
+    struct str name = colon < 0 || is_v6 ? host->value : str_sub(host->value, 0, (size_t)colon);
+    return !is_v6 && !str_ieq(name, STR("localhost")) && addr_parse_ip(name, 0, &ip) != OK;
+}
+
 /* A web page that someone has open on this machine can send a POST to a loopback address, too; but
  * its browser says so. */
 static bool comes_from_page(const struct message *m)
@@ -265,6 +287,7 @@ static void answer_reload(struct conn *c, struct channel *ch, struct message *m)
     c->message = m;
     c->request = ++a->last_request == 0 ? ++a->last_request : a->last_request;
     channel_bind(ch, &events, c);
+    deadline_set(&c->deadline, a->reloading);
     a->env.reload(a->env.arg, c->request);
 }
 
@@ -278,6 +301,7 @@ void admin_reload_done(struct admin *a, uint32_t request, enum reload_outcome ou
             continue;
         }
         c->waiting = NULL;
+        deadline_set(&c->deadline, a->patience);
         struct str line =
             arena_printf(c->message->arena, "%s%s%.*s\n", reload_outcome_text(outcome),
                          text.len > 0 ? ": " : "", STR_FMT(text));
@@ -307,9 +331,15 @@ static void on_request(void *arg, struct channel *ch, struct message *m, struct 
     struct str path = m->target;
 
     (void)body;
+    c->asks = true;
     deadline_set(&c->deadline, c->admin->patience);
     if (bad != WHY_OK) {
         answer_refusal(ch, m, bad);
+        return;
+    }
+    if (is_host_strange(c->admin, m)) {
+        answer_text(ch, m, 421,
+                    STR("The host of a loopback address is an address or localhost.\n"));
         return;
     }
     ptrdiff_t query = str_find(path, '?');
@@ -338,6 +368,7 @@ static void on_idle(void *arg)
 {
     struct conn *c = arg;
 
+    c->asks = false;
     deadline_set(&c->deadline, c->admin->patience);
 }
 
@@ -357,6 +388,20 @@ static void on_closed(void *arg, enum why why)
     conn_gone(c);
 }
 
+/* All places are taken: the oldest connection that asks for nothing gives its own to the newcomer,
+ * which may be the health check. False: all of them are being answered. */
+static bool make_room(struct admin *a)
+{
+    LIST_EACH (&a->conns, it, tmp) {
+        struct conn *c = CONTAINER_OF(it, struct conn, node);
+        if (!c->asks) {
+            conn_close(c);
+            return true;
+        }
+    }
+    return false;
+}
+
 static void on_accept(void *arg, int fd, const struct addr *peer)
 {
     static const struct h1_server_events events = {
@@ -369,7 +414,7 @@ static void on_accept(void *arg, int fd, const struct addr *peer)
     struct admin *a = arg;
 
     (void)peer;
-    if (a->conn_count == ADMIN_CONNS_MAX) {
+    if (a->conn_count == ADMIN_CONNS_MAX && !make_room(a)) {
         fd_close(&fd);
         return;
     }
@@ -396,6 +441,7 @@ struct admin *admin_new(const struct admin_env *env)
     a->scratch = (struct h1_scratch){.bytes = mem_new(SCRATCH_BYTES), .len = SCRATCH_BYTES};
     a->limits = (struct h1_limits){.head_bytes = HEAD_BYTES, .fields = HEAD_FIELDS};
     a->patience = deadline_class_new(env->loop, ADMIN_DEADLINE_MS);
+    a->reloading = deadline_class_new(env->loop, ADMIN_RELOAD_MS);
     a->linger = deadline_class_new(env->loop, LINGER_MS);
     return a;
 }
@@ -440,6 +486,7 @@ void admin_free(struct admin *a)
         conn_close(CONTAINER_OF(it, struct conn, node));
     }
     deadline_class_free(a->patience);
+    deadline_class_free(a->reloading);
     deadline_class_free(a->linger);
     loop_free_later(a->env.loop, a->scratch.bytes);
     loop_free_later(a->env.loop, a);
