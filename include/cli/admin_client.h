@@ -20,4 +20,16 @@ int admin_client_address(const char *admin, const char *config, struct addr *out
 int admin_client_ask(const struct addr *to, const char *request_line, int timeout_ms,
                      int *out_status, struct buf *out_body) MUST_USE;
 
+/* What a command that asks one thing of the daemon does; its options are -c and --admin. */
+struct admin_client_command {
+    const char *request_line; /* "GET /healthz" */
+    int patience_ms;
+    const char *if_off; /* added to the message that the admin address is switched off */
+    /* Says the answer; returns the exit status. */
+    int (*say)(const struct addr *to, int status, struct str body);
+};
+/* Reads the options, asks, and says what went wrong. Returns the exit status. */
+int admin_client_run(const struct admin_client_command *command, int argc,
+                     char *const argv[]) MUST_USE;
+
 #endif

@@ -12,6 +12,7 @@
 #include "cli/cli.h"
 #include "config/diag.h"
 #include "config/yaml_tree.h"
+#include "daemon/supervisor.h"
 
 #define ANSWER_MAX (64 * 1024)
 
@@ -183,4 +184,49 @@ int admin_client_ask(const struct addr *to, const char *request_line, int timeou
     buf_fini(&in);
     fd_close(&fd);
     return err;
+}
+
+/* ---- commands ---- */
+
+static int ask_and_say(const struct admin_client_command *command, const struct addr *to)
+{
+    char text[ADDR_TEXT_MAX];
+    struct buf body;
+    int answer = 0;
+    int exit_status = 1;
+
+    buf_init(&body, ANSWER_MAX);
+    int err = admin_client_ask(to, command->request_line, command->patience_ms, &answer, &body);
+    if (err == OK) {
+        exit_status = command->say(to, answer, buf_str(&body));
+    } else {
+        (void)fprintf(stderr, "hivedoor: no answer from %s: %s\n", addr_print(to, text),
+                      err_text(err));
+    }
+    buf_fini(&body);
+    return exit_status;
+}
+
+int admin_client_run(const struct admin_client_command *command, int argc, char *const argv[])
+{
+    const char *admin = NULL;
+    const char *config = CLI_CONFIG_PATH;
+    struct addr to;
+    const struct cli_option table[] = {
+        {"-c", &config, NULL},
+        {"--config", &config, NULL},
+        {"--admin", &admin, NULL},
+        {NULL, NULL, NULL},
+    };
+
+    if (!cli_options(argc, argv, table)) {
+        return EXIT_USAGE;
+    }
+    int err = admin_client_address(admin, config, &to);
+    if (err == ERR_NOT_FOUND) {
+        (void)fprintf(stderr, "hivedoor: %s switches the admin address off%s\n", config,
+                      command->if_off);
+        return 1;
+    }
+    return err == OK ? ask_and_say(command, &to) : cli_usage("%s is no address", admin);
 }

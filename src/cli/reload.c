@@ -4,50 +4,23 @@
 
 #include "cli/admin_client.h"
 #include "cli/cli.h"
+#include "daemon/admin.h"
 #include "daemon/supervisor.h"
 
-/* Loading, preparing, and a reload that was already under way. */
-#define PATIENCE_MS 90000
-#define BODY_MAX    (64 * 1024)
+/* The daemon gives up first. */
+#define PATIENCE_MS (ADMIN_RELOAD_MS + 5000)
 
-static int ask(const struct addr *to)
+static int say(const struct addr *to, int status, struct str body)
 {
-    char text[ADDR_TEXT_MAX];
-    struct buf body;
-    int status = 0;
-
-    buf_init(&body, BODY_MAX);
-    int err = admin_client_ask(to, "POST /reload", PATIENCE_MS, &status, &body);
-    if (err != OK) {
-        (void)fprintf(stderr, "hivedoor: no answer from %s: %s\n", addr_print(to, text),
-                      err_text(err));
-    } else {
-        (void)fwrite(buf_str(&body).ptr, 1, buf_len(&body), status == 200 ? stdout : stderr);
-    }
-    buf_fini(&body);
-    return err == OK && status == 200 ? EXIT_FINE : 1;
+    (void)to;
+    (void)fwrite(body.ptr, 1, body.len, status == 200 ? stdout : stderr);
+    return status == 200 ? EXIT_FINE : 1;
 }
 
 int cli_reload(int argc, char *const argv[])
 {
-    const char *admin = NULL;
-    const char *config = CLI_CONFIG_PATH;
-    struct addr to;
-    const struct cli_option table[] = {
-        {"-c", &config, NULL},
-        {"--config", &config, NULL},
-        {"--admin", &admin, NULL},
-        {NULL, NULL, NULL},
-    };
+    static const struct admin_client_command command = {"POST /reload", PATIENCE_MS,
+                                                        "; send SIGHUP instead", say};
 
-    if (!cli_options(argc, argv, table)) {
-        return EXIT_USAGE;
-    }
-    int err = admin_client_address(admin, config, &to);
-    if (err == ERR_NOT_FOUND) {
-        (void)fprintf(stderr, "hivedoor: %s switches the admin address off; send SIGHUP instead\n",
-                      config);
-        return 1;
-    }
-    return err == OK ? ask(&to) : cli_usage("%s is no address", admin);
+    return admin_client_run(&command, argc, argv);
 }
