@@ -56,6 +56,7 @@ struct resolver {
     ares_channel channel; /* owned */
     struct deadline_class *deadlines;
     struct timer timer;    /* when c-ares wants to look at its own timeouts */
+    struct loop_task arm;  /* sets it */
     struct list questions; /* struct question */
     struct list socks;     /* struct sock */
     struct addr *scratch;  /* RESOLVER_ADDRS_MAX, for the answer being read */
@@ -63,9 +64,9 @@ struct resolver {
     struct resolver_stats stats;
 };
 
-/* c-ares reckons its next timeout anew after every call into it. */
-static void arm_timer(struct resolver *r)
+static void on_arm(void *arg)
 {
+    struct resolver *r = arg;
     struct timeval tv;
 
     if (ares_timeout(r->channel, NULL, &tv) == NULL) {
@@ -74,6 +75,13 @@ static void arm_timer(struct resolver *r)
     }
     uint64_t ms = (uint64_t)tv.tv_sec * 1000 + ((uint64_t)tv.tv_usec + 999) / 1000;
     timer_set(&r->timer, ms > 0 ? ms : 1);
+}
+
+/* c-ares reckons its next timeout anew after every call into it, by a walk over all its questions:
+ * once a turn is enough, or thousands of silent services would keep us from anything else. */
+static void arm_timer(struct resolver *r)
+{
+    loop_defer(r->loop, &r->arm);
 }
 
 static void on_timer(void *arg)
@@ -364,6 +372,7 @@ int resolver_new(struct loop *loop, const struct addr *servers, size_t server_co
     list_init(&r->questions);
     list_init(&r->socks);
     timer_init(&r->timer, loop, on_timer, r);
+    loop_task_init(&r->arm, on_arm, r);
     r->deadlines = deadline_class_new(loop, RESOLVER_DEADLINE_MS);
     r->scratch = mem_array(RESOLVER_ADDRS_MAX, sizeof(struct addr));
     int err = open_channel(r, server_count > 0);
@@ -404,6 +413,7 @@ void resolver_free(struct resolver *r)
         sock_drop(CONTAINER_OF(it, struct sock, node));
     }
     timer_fini(&r->timer);
+    loop_task_cancel(&r->arm);
     deadline_class_free(r->deadlines);
     free(r->scratch);
     loop_free_later(r->loop, r);
