@@ -3,6 +3,7 @@
 
 import pathlib
 import subprocess
+from datetime import datetime, timedelta, timezone
 
 
 def openssl(*arguments, stdin=None):
@@ -36,10 +37,28 @@ class Authority:
         openssl("req", "-newkey", *new_key, "-nodes", "-keyout", key, "-out", csr, "-subj", "/")
         extensions.write_text("subjectAltName=critical," + ",".join(f"DNS:{n}" for n in names) +
                               "\nextendedKeyUsage=serverAuth\n")
-        openssl("x509", "-req", "-in", csr, "-CA", self.ca, "-CAkey", self.key, "-out", leaf,
-                "-days", days, "-extfile", extensions, "-CAcreateserial")
+        if days < 0:
+            self._sign_ended(csr, leaf, extensions, days)
+        else:
+            openssl("x509", "-req", "-in", csr, "-CA", self.ca, "-CAkey", self.key, "-out", leaf,
+                    "-days", days, "-extfile", extensions, "-CAcreateserial")
         serial = openssl("x509", "-in", leaf, "-noout", "-serial").decode().strip().split("=")[1]
         return leaf.read_text(), key.read_text(), serial
+
+    def _sign_ended(self, csr, leaf, extensions, days):
+        """By `openssl ca`: `openssl x509` gives no past dates on Debian 12, and no end before the
+        start on Debian 13."""
+        database = leaf.with_suffix(".index")
+        database.touch()
+        config = leaf.with_suffix(".conf")
+        config.write_text("[ca]\ndefault_ca=all\n[all]\nrand_serial=yes\ndefault_md=sha256\n"
+                          f"database={database}\nnew_certs_dir={self.folder}\npolicy=any\n"
+                          "[any]\ncommonName=optional\n")
+        end = datetime.now(timezone.utc) + timedelta(days=days)
+        start = end - timedelta(days=30)
+        openssl("ca", "-batch", "-notext", "-config", config, "-in", csr, "-out", leaf, "-cert",
+                self.ca, "-keyfile", self.key, "-extfile", extensions,
+                "-startdate", f"{start:%Y%m%d%H%M%SZ}", "-enddate", f"{end:%Y%m%d%H%M%SZ}")
 
     def write(self, folder, names, chain="swarm.pem", key="request.pem", **options):
         """Issues and writes both files, as lecli names them; returns the serial."""
