@@ -7,6 +7,7 @@ import subprocess
 import threading
 
 from lib.raw import Raw
+from lib.tls_errors import forget_tls_errors
 from lib.wait import until
 
 
@@ -42,6 +43,7 @@ class Load:
             except (OSError, http.client.HTTPException) as error:
                 self.failed.append(repr(error))
                 kept.close()
+                forget_tls_errors()
             self.done += 2
         kept.close()
 
