@@ -28,8 +28,8 @@ typedef void (*watcher_fn)(void *arg, bool sure);
 struct watcher *watcher_new(struct loop *loop, watcher_fn fn, void *arg);
 /* Accepts NULL. */
 void watcher_free(struct watcher *w);
-/* Files and folders to watch from now on (copied). What they are like now counts as known, unless
- * a change of the former ones has not been told yet: that still is. */
+/* Files and folders to watch from now on (copied). What new ones are like now counts as known; of
+ * those that were watched before a change that has not been told yet still is. */
 void watcher_set(struct watcher *w, char *const *paths, size_t count);
 
 /* What the files are like now counts as known: someone is about to read them anyway. */

@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "base/fd.h"
+#include "base/map.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "loop/timer.h"
@@ -29,8 +30,8 @@ struct watcher {
     void *arg;
     char **paths; /* owned, as are the strings */
     size_t count;
-    uint64_t known; /* signature when last told */
-    int inotify;    /* -1: the host has none left */
+    uint64_t *known; /* of each path: its signature when last told; owned */
+    int inotify;     /* -1: the host has none left */
     struct watch watch;
     struct timer settle;
     uint64_t first_event_ms; /* 0: nothing waits */
@@ -137,14 +138,22 @@ static void add_all(struct watcher *w)
 
 /* ---- noticing ---- */
 
+static bool is_changed(const struct watcher *w)
+{
+    for (size_t i = 0; i < w->count; i++) {
+        if (watcher_signature(&w->paths[i], 1) != w->known[i]) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void look_now(struct watcher *w)
 {
     add_all(w); /* first, so that nothing falls between */
-    uint64_t now = watcher_signature(w->paths, w->count);
-
     w->first_event_ms = 0;
-    if (now != w->known) {
-        w->known = now;
+    if (is_changed(w)) {
+        watcher_seen(w);
         w->fn(w->arg, true);
     }
 }
@@ -160,7 +169,7 @@ static void on_look(void *arg)
 
     timer_set(&w->look, WATCHER_LOOK_MS);
     /* Events are still coming in: they will have their own look. */
-    if (w->first_event_ms == 0 && watcher_signature(w->paths, w->count) != w->known) {
+    if (w->first_event_ms == 0 && is_changed(w)) {
         w->first_event_ms = clock_ms();
         timer_set(&w->settle, WATCHER_SETTLE_MS);
     }
@@ -201,7 +210,9 @@ static void paths_free(struct watcher *w)
         free(w->paths[i]);
     }
     free(w->paths);
+    free(w->known);
     w->paths = NULL;
+    w->known = NULL;
     w->count = 0;
 }
 
@@ -251,7 +262,9 @@ void watcher_free(struct watcher *w)
 
 void watcher_seen(struct watcher *w)
 {
-    w->known = watcher_signature(w->paths, w->count);
+    for (size_t i = 0; i < w->count; i++) {
+        w->known[i] = watcher_signature(&w->paths[i], 1);
+    }
 }
 
 static bool is_same(const struct watcher *w, char *const *paths, size_t count)
@@ -269,17 +282,24 @@ void watcher_set(struct watcher *w, char *const *paths, size_t count)
     if (is_same(w, paths, count)) {
         return; /* a change since the last look must not be taken as known */
     }
-    bool has_changed = w->count > 0 && watcher_signature(w->paths, w->count) != w->known;
+    struct map *former = map_new(); /* to what is known of them */
+    for (size_t i = 0; i < w->count; i++) {
+        (void)map_put(former, str_of(w->paths[i]), &w->known[i]);
+    }
+    char **new_paths = mem_array(count, sizeof(*new_paths));
+    uint64_t *new_known = mem_array(count, sizeof(*new_known));
+    for (size_t i = 0; i < count; i++) {
+        const uint64_t *known = map_get(former, str_of(paths[i]));
+        new_paths[i] = str_dup(str_of(paths[i]));
+        new_known[i] = known != NULL ? *known : watcher_signature(&paths[i], 1);
+    }
+    map_free(former);
     stop_inotify(w);
     paths_free(w);
-    w->paths = mem_array(count, sizeof(*w->paths));
-    for (size_t i = 0; i < count; i++) {
-        w->paths[i] = str_dup(str_of(paths[i]));
-    }
+    w->paths = new_paths;
+    w->known = new_known;
     w->count = count;
     start_inotify(w);
-    w->known = watcher_signature(w->paths, w->count);
-    w->known += has_changed; /* still to be told, with the next look */
     timer_set(&w->look, WATCHER_LOOK_MS);
     timer_set(&w->digest, WATCHER_DIGEST_MS);
 }

@@ -136,8 +136,8 @@ def test_stopped_loader_is_ended(door, service):
     d = door(names=["a.test"], sites={"a.test": named(service, "one")})
     loader = catch_loader(d, signal.SIGSTOP)
     d.configure({"a.test": named(service, "two")})  # changed while a reload runs
-    d.wait_log("reload_done", outcome="failed", count=1)
-    until(lambda: state_of(loader) is None, "ended and reaped")
+    until(lambda: state_of(loader) is None, "ended and reaped", timeout=90)
+    d.wait_log("reload_done", outcome="failed")
     until(lambda: body(d) == "two", "what came meanwhile is not lost")
 
 

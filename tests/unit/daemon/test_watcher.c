@@ -138,12 +138,38 @@ static void test_watcher_tells_once_after_it_settled(void **state)
     loop_free(loop);
 }
 
+/* A file is changed between the reading of it and the taking over of another list. */
+static void test_watcher_change_survives_another_list(void **state)
+{
+    struct loop *loop = loop_new();
+    struct told told = {.times = 0};
+    struct timer patience;
+    bool late = false;
+
+    (void)state;
+    struct watcher *w = watcher_new(loop, on_change, &told);
+    watcher_set(w, paths, 1);
+    watcher_seen(w);
+    put("a.yml", "changed meanwhile");
+    watcher_set(w, paths, 2);
+    timer_init(&patience, loop, give_up, &late);
+    timer_set(&patience, 30000);
+    while (told.times == 0 && !late) {
+        loop_turn(loop, true);
+    }
+    assert_int_equal(told.times, 1);
+    timer_fini(&patience);
+    watcher_free(w);
+    loop_free(loop);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_watcher_signature_sees_every_change, enter, leave),
         cmocka_unit_test_setup_teardown(test_watcher_signature_follows_links, enter, leave),
         cmocka_unit_test_setup_teardown(test_watcher_tells_once_after_it_settled, enter, leave),
+        cmocka_unit_test_setup_teardown(test_watcher_change_survives_another_list, enter, leave),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
