@@ -33,7 +33,8 @@ struct wire_link *wire_link_new(struct loop *loop, int fd, enum wire_from from,
                                 const struct wire_link_events *events, void *arg);
 /* Closes at once; no callback afterwards; freed at the end of the turn. Accepts NULL. */
 void wire_link_free(struct wire_link *l);
-/* Sends or queues; descriptors are borrowed. Nothing happens on a broken link. */
+/* Sends or queues; descriptors are borrowed. Nothing happens on a broken link, or on
+ * none (NULL). */
 void wire_link_send(struct wire_link *l, const struct wire_msg *m, const int *fds, size_t nfds);
 /* The same for a message that is already written. */
 void wire_link_send_bytes(struct wire_link *l, struct str bytes);

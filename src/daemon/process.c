@@ -75,9 +75,15 @@ void process_connect(struct process *p, const process_fn on[static WIRE_COUNT], 
     wire_link_send_number(p->link, WIRE_HELLO, p->missing);
 }
 
-void process_fini(struct process *p)
+void process_disconnect(struct process *p)
 {
     wire_link_free(p->link);
+    p->link = NULL;
+}
+
+void process_fini(struct process *p)
+{
+    process_disconnect(p);
     timer_fini(&p->count_up);
     process_count_up(p);
     process_set_state(p, SLOT_DOWN);

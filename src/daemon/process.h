@@ -24,7 +24,7 @@ struct process {
     struct counters counters;
     struct slot *slot;
     struct loop *loop;
-    struct wire_link *link; /* NULL until process_connect */
+    struct wire_link *link; /* NULL until process_connect and after process_disconnect */
     uint32_t missing;       /* sandbox steps left out */
     const process_fn *on;   /* WIRE_COUNT of them */
     void *owner;            /* theirs */
@@ -38,6 +38,8 @@ int process_init(struct process *p, const struct role_args *args) MUST_USE;
 /* Sandbox's last steps, then the link: HELLO is sent. The loop stops when the link breaks: without
  * a supervisor there is nothing to go on for. */
 void process_connect(struct process *p, const process_fn on[static WIRE_COUNT], void *owner);
+/* No message comes or goes any more: the first step of an end that still turns the loop. */
+void process_disconnect(struct process *p);
 void process_fini(struct process *p);
 /* Level and form of the log as a model says. */
 void process_log_as(const struct model *m);

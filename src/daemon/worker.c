@@ -259,6 +259,7 @@ static void worker_init(struct worker *w)
 
 static void worker_fini(struct worker *w)
 {
+    process_disconnect(&w->process);
     LIST_EACH (&w->ports, it, tmp) {
         port_free(w, CONTAINER_OF(it, struct port, node));
     }
