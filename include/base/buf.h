@@ -42,13 +42,13 @@ static inline size_t buf_len(const struct buf *b)
 
 static inline const char *buf_ptr(const struct buf *b)
 {
-    return (const char *)b->data + b->head;
+    return b->data == NULL ? "" : (const char *)b->data + b->head;
 }
 
 /* The readable bytes, borrowed until the next change of the buffer. */
 static inline struct str buf_str(const struct buf *b)
 {
-    return (struct str){b->data == NULL ? "" : buf_ptr(b), buf_len(b)};
+    return (struct str){buf_ptr(b), buf_len(b)};
 }
 
 /* Room for `n` more bytes at *out_ptr; ERR_LIMIT when that would pass the limit. */
