@@ -167,7 +167,8 @@ class Door:
     def log(self, event=None):
         """The records so far, as dictionaries; only those of one event if named."""
         records = []
-        for line in self.log_path.read_text(errors="replace").splitlines():
+        text = self.log_path.read_text(errors="replace")
+        for line in text[:text.rfind("\n") + 1].splitlines():  # the last may be half written yet
             if line.startswith("{"):
                 record = json.loads(line)
                 if event is None or record.get("event") == event:
