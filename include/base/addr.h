@@ -59,6 +59,8 @@ int addr_cmp(const struct addr *a, const struct addr *b);
 int addr_net_parse(struct str text, struct addr_net *out_net) MUST_USE;
 /* Whether the IP of `a` lies in the network; a Unix socket lies in none. */
 bool addr_net_has(const struct addr_net *net, const struct addr *a);
+/* Whether it lies in any of `count` networks. */
+bool addr_net_any(const struct addr_net *nets, size_t count, const struct addr *a);
 const char *addr_net_print(const struct addr_net *net, char dst[static ADDR_TEXT_MAX]);
 
 #endif

@@ -26,7 +26,6 @@ struct proxy_env {
     struct loop *loop;
     struct slot *slot;
     const struct tls_ticket_ring *tickets; /* changes in place */
-    bool access_text; /* access lines for people instead of JSON (log is set up) */
     /* Look for a challenge token in the folder; answered by proxy_challenge_answer. */
     void (*challenge_ask)(void *arg, uint32_t id, struct str token);
     /* DNS should look at this service now. */

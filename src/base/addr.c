@@ -320,3 +320,13 @@ const char *addr_net_print(const struct addr_net *net, char dst[static ADDR_TEXT
                    is_v4 ? net->prefix - 96U : net->prefix);
     return dst;
 }
+
+bool addr_net_any(const struct addr_net *nets, size_t count, const struct addr *a)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (addr_net_has(&nets[i], a)) {
+            return true;
+        }
+    }
+    return false;
+}

@@ -245,7 +245,6 @@ static void worker_init(struct worker *w)
         .loop = w->process.loop,
         .slot = w->process.slot,
         .tickets = &w->tickets,
-        .access_text = w->process.args->form == LOG_TEXT,
         .challenge_ask = ask_challenge,
         .hurry = hurry,
         .drained = on_drained,

@@ -19,12 +19,7 @@ static const char plain_answer[] = "HTTP/1.1 400 Bad Request\r\n"
 static bool is_trusted(const struct conn *c)
 {
     const struct model *m = c->proxy->current->model;
-    for (size_t i = 0; i < m->proxy_trust_count; i++) {
-        if (addr_net_has(&m->proxy_trust[i], &c->peer)) {
-            return true;
-        }
-    }
-    return false;
+    return addr_net_any(m->proxy_trust, m->proxy_trust_count, &c->peer);
 }
 
 /* ---- TLS ---- */

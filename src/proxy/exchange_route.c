@@ -64,12 +64,7 @@ static void redirect_site(struct exchange *ex)
 static bool is_trusted(const struct exchange *ex)
 {
     const struct model *m = ex->settings->model;
-    for (size_t i = 0; i < m->forwarded_trust_count; i++) {
-        if (addr_net_has(&m->forwarded_trust[i], conn_client(ex->conn))) {
-            return true;
-        }
-    }
-    return false;
+    return addr_net_any(m->forwarded_trust, m->forwarded_trust_count, conn_client(ex->conn));
 }
 
 /* RFC 9112 section 3.2.2: the authority of an absolute-form target replaces Host. */
