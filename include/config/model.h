@@ -16,11 +16,29 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* A file that the loader read for the model: processes that serve cannot open files. */
+struct model_file {
+    struct str path;  /* absolute */
+    struct str bytes; /* in the arena; empty until attached */
+};
+
+enum model_scheme { MODEL_SCHEME_HTTP, MODEL_SCHEME_HTTPS, MODEL_SCHEME_H2C };
+
+/* How the certificate of an https service is checked. */
+struct model_verify {
+    bool off;                    /* `verify: off`: anything goes */
+    const struct model_file *ca; /* PEM; the system's bundle unless written */
+    struct str name;             /* that the certificate must cover; empty: the target's host */
+};
+
 /* Where bytes of a site go: a name to be resolved (or a literal address) and a port. */
 struct model_target {
     struct str text; /* as written: "http://service-a:5000" */
+    enum model_scheme scheme;
+    struct model_verify verify; /* with MODEL_SCHEME_HTTPS */
+    bool is_pattern; /* host holds "{1}": what a request's host has in place of the site's "*" */
     struct str host; /* lower case; without brackets; a trailing dot (absolute name) is kept */
-    uint16_t port;   /* 80 unless written */
+    uint16_t port;   /* 80 (https: 443) unless written */
     bool is_literal; /* host is an address: `addr` holds it with its port */
     struct addr addr;
     struct str service; /* "host:port", the name under which endpoints are published */
@@ -43,9 +61,61 @@ struct model_limits {
     uint64_t body_bytes;   /* UINT64_MAX: none */
 };
 
+struct model_http2 {
+    bool enabled;               /* offered to clients */
+    uint32_t streams;           /* SETTINGS_MAX_CONCURRENT_STREAMS */
+    uint32_t window;            /* SETTINGS_INITIAL_WINDOW_SIZE: a stream's, in bytes */
+    uint32_t connection_window; /* of all streams together */
+    uint32_t frame;             /* SETTINGS_MAX_FRAME_SIZE */
+    uint32_t table;             /* SETTINGS_HEADER_TABLE_SIZE */
+    uint32_t requests;          /* of one connection, then GOAWAY */
+};
+
+enum model_header_op { MODEL_HEADER_SET, MODEL_HEADER_ADD, MODEL_HEADER_REMOVE };
+
+/* One change of a head; `set` replaces every field of that name. */
+struct model_header {
+    enum model_header_op op;
+    struct str name;
+    struct str value; /* empty with MODEL_HEADER_REMOVE */
+};
+
+struct model_headers {
+    struct model_header *changes; /* in order: the site's, then the route's; remove, set, add */
+    size_t count;
+};
+
+struct model_basic_auth {
+    const struct model_file *users; /* htpasswd: NAME:HASH a line */
+    struct str realm;
+};
+
+/* So many requests a period, `burst` at once; for each client address and site. */
+struct model_rate {
+    uint32_t requests; /* 0: no limit */
+    uint32_t period_ms;
+    uint32_t burst;
+};
+
+/* What is asked of a request and done to it and its answer; a route has what its site has, unless
+ * it says otherwise (headers: in addition). */
+struct model_rules {
+    struct model_headers request;
+    struct model_headers response;
+    bool has_allow; /* only `allow` may */
+    struct addr_net *allow;
+    size_t allow_count;
+    struct addr_net *deny;
+    size_t deny_count;
+    const struct model_basic_auth *basic_auth; /* NULL: none */
+    struct model_rate rate;
+    bool gzip;
+};
+
 struct model_route {
     struct str prefix; /* "/" or "/api": whole segments, no slash at the end */
     struct model_target to;
+    struct model_rules rules;
     bool strip;                     /* the prefix is cut off before the path goes on */
     struct model_timeouts timeouts; /* site's and global ones inherited */
     uint64_t body_bytes;
@@ -53,13 +123,24 @@ struct model_route {
 
 enum model_http { MODEL_HTTP_REDIRECT, MODEL_HTTP_SERVE, MODEL_HTTP_OFF };
 
+enum model_client_auth_mode { MODEL_CLIENT_AUTH_REQUIRE, MODEL_CLIENT_AUTH_OPTIONAL };
+
+/* Certificates of clients. */
+struct model_client_auth {
+    const struct model_file *ca; /* NULL: none is asked for */
+    enum model_client_auth_mode mode;
+};
+
 struct model_site {
-    struct str name; /* lower case, no port */
+    struct str name; /* lower case, no port; "*.x.com": one label in front of x.com */
     struct str *aliases;
     size_t alias_count;
     struct model_route *routes; /* longest prefix first; none when `redirect` is set */
     size_t route_count;
-    struct str redirect; /* "https://c.com": path and query are appended; empty if none */
+    struct str redirect; /* "https://c.com": path and query are appended; empty if none. "{1}" in
+                          * it: what the host has in place of the name's "*" */
+    struct model_rules rules; /* of a site that redirects; else see its routes */
+    struct model_client_auth client_auth;
     uint16_t redirect_code;
     enum model_http http; /* what port 80 does with this site */
     uint32_t line;        /* where the site stands in the file */
@@ -94,6 +175,13 @@ struct model {
     int tls_min;             /* 0x0303 (1.2) or 0x0304 (1.3) */
     struct model_timeouts timeouts;
     struct model_limits limits;
+    struct model_http2 http2;
+    bool
+        masked_auto; /* `masked: auto`: Docker's gateway and ingress network, if we are inside it */
+    struct addr_net *masked; /* where a peer's address is not the client's (and those, found) */
+    size_t masked_count;
+    struct model_file **files; /* everything that the model refers to, each path once */
+    size_t file_count;
     uint32_t dns_refresh_ms;
     struct addr *dns_servers; /* none: auto, from resolv.conf */
     size_t dns_server_count;

@@ -37,6 +37,10 @@ struct channel_events {
     void (*on_head)(void *arg, struct message *m, struct body body);
     /* Body bytes without framing, borrowed for the call. */
     void (*on_data)(void *arg, struct str data);
+    /* Fields behind the body (RFC 9110 section 6.5), checked, without those that trailers may not
+     * have; on_end follows. They live in the exchange's arena. May be NULL: trailers are dropped.
+     */
+    void (*on_trailers)(void *arg, struct message *m);
     /* The incoming message is complete (in a tunnel: the peer ended its side). */
     void (*on_end)(void *arg);
     /* What is kept fell below CHANNEL_LOW. */
@@ -52,6 +56,7 @@ struct channel_ops {
     const char *name;
     void (*send_head)(struct channel *ch, struct message *m, struct body body, struct str upgrade);
     void (*send_data)(struct channel *ch, struct str data);
+    void (*send_trailers)(struct channel *ch, struct message *m); /* may be NULL */
     void (*send_end)(struct channel *ch);
     void (*read)(struct channel *ch, bool on);
     size_t (*unsent)(const struct channel *ch);
@@ -87,6 +92,15 @@ static inline void channel_send_head(struct channel *ch, struct message *m, stru
 static inline void channel_send_data(struct channel *ch, struct str data)
 {
     ch->ops->send_data(ch, data);
+}
+
+/* Fields for behind the body: sent with channel_send_end, which must follow, where the framing has
+ * room for them (chunked, HTTP/2), else dropped. `m` is only read during the call. */
+static inline void channel_send_trailers(struct channel *ch, struct message *m)
+{
+    if (ch->ops->send_trailers != NULL) {
+        ch->ops->send_trailers(ch, m);
+    }
 }
 
 /* The outgoing message is complete (in a tunnel: our side has ended). */
