@@ -8,24 +8,13 @@
 #define HIVEDOOR_HTTP_H1_CLIENT_H
 
 #include "base/arena.h"
-#include "http/channel.h"
+#include "http/client.h"
 #include "http/h1_parse.h"
 #include "net/stream.h"
 
 #include <stdbool.h>
 
 struct h1_client;
-
-struct h1_client_events {
-    /* The exchange is over in good order and the connection can take another. Comes just before
-     * the channel's on_end, so that whoever handles that may already pass the connection on. */
-    void (*on_idle)(void *arg);
-    /* The connection is finished (with or without an exchange, which got its on_abort before if it
-     * was not complete; WHY_NOT_KEPT_ALIVE if it was). After channel_reset it comes at the end of
-     * the turn. The stream can still be looked at; it is closed and the client frees itself after
-     * this returns. */
-    void (*on_closed)(void *arg, enum why why);
-};
 
 /* What a worker's codecs share: one receive buffer for all (data is handled in one pass). */
 struct h1_scratch {
@@ -34,10 +23,13 @@ struct h1_scratch {
 };
 
 /* Takes the stream. An idle client keeps read interest: bytes or EOF while idle close it (a
- * response before its request is never believed). */
+ * response before its request is never believed). on_closed says WHY_NOT_KEPT_ALIVE after a
+ * complete exchange; after channel_reset it comes at the end of the turn. */
 struct h1_client *h1_client_new(struct stream *stream, const struct h1_scratch *scratch,
-                                const struct h1_limits *limits,
-                                const struct h1_client_events *events, void *arg);
+                                const struct h1_limits *limits, const struct client_events *events,
+                                void *arg);
+/* The same connection as one of any version. */
+struct client *h1_client_base(struct h1_client *c);
 /*
  * Begins an exchange on an idle client: response messages are made in `arena`, which must live as
  * long as the channel. The request itself is sent by channel_send_head. Never NULL.

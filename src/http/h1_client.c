@@ -94,10 +94,19 @@ bool h1_client_is_over(const struct h1_client *c)
     return in_over && (c->out == H1_OUT_DONE || c->out == H1_OUT_LOST || c->out == H1_OUT_SHUT);
 }
 
+void h1_client_let_go(struct h1_client *c)
+{
+    if (c->use != NULL) {
+        c->use->channel = NULL;
+        c->use = NULL;
+    }
+}
+
 /* The memory goes when nobody further up the stack can be using it. */
 static void dispose(struct h1_client *c)
 {
     h1_client_set_state(c, H1_CLIENT_CLOSED);
+    h1_client_let_go(c);
     stream_close(c->stream);
     c->stream = NULL;
     loop_defer(c->loop, &c->work);
@@ -109,11 +118,12 @@ void h1_client_end(struct h1_client *c, enum why why)
     h1_client_set_state(c, H1_CLIENT_TELLING);
     stream_want(c->stream, 0);
     c->arena = NULL;
+    h1_client_let_go(c);
     if (aborted) {
         h1_client_owner(c)->on_abort(c->channel.arg, why);
     }
     if (c->state == H1_CLIENT_TELLING) {
-        c->events->on_closed(c->arg, why);
+        c->base.events->on_closed(c->base.arg, why);
     }
     if (c->state == H1_CLIENT_TELLING) {
         dispose(c);
@@ -187,18 +197,54 @@ static void on_stream(void *arg, unsigned ready)
     h1_client_arm(c);
 }
 
+static struct h1_client *client_of(const struct client *base)
+{
+    return (struct h1_client *)((uintptr_t)base - offsetof(struct h1_client, base));
+}
+
+static struct channel *base_begin(struct client *base, struct arena *arena, struct client_use *use)
+{
+    struct h1_client *c = client_of(base);
+    struct channel *ch = h1_client_begin(c, arena);
+    *use = (struct client_use){.channel = ch};
+    c->use = use;
+    return ch;
+}
+
+static bool base_has_room(const struct client *base)
+{
+    return client_of(base)->state == H1_CLIENT_IDLE;
+}
+
+static struct stream *base_stream(const struct client *base)
+{
+    return client_of(base)->stream;
+}
+
+static void base_close(struct client *base)
+{
+    h1_client_close(client_of(base));
+}
+
+static const struct client_ops client_ops = {
+    .protocol = "HTTP/1.1",
+    .begin = base_begin,
+    .has_room = base_has_room,
+    .stream = base_stream,
+    .close = base_close,
+};
+
 struct h1_client *h1_client_new(struct stream *stream, const struct h1_scratch *scratch,
-                                const struct h1_limits *limits,
-                                const struct h1_client_events *events, void *arg)
+                                const struct h1_limits *limits, const struct client_events *events,
+                                void *arg)
 {
     struct h1_client *c = NEW(struct h1_client);
     c->channel.ops = &h1_client_channel_ops;
+    c->base = (struct client){.ops = &client_ops, .events = events, .arg = arg};
     c->stream = stream;
     c->loop = stream->loop;
     c->scratch = scratch;
     c->limits = *limits;
-    c->events = events;
-    c->arg = arg;
     buf_init(&c->in_buf, limits->head_bytes + 2 * scratch->len);
     buf_init(&c->out_buf, H1_CLIENT_OUT_MAX);
     loop_task_init(&c->work, on_work, c);
@@ -212,6 +258,7 @@ struct channel *h1_client_begin(struct h1_client *c, struct arena *arena)
     REQUIRE(c->state == H1_CLIENT_IDLE);
     h1_client_set_state(c, H1_CLIENT_BUSY);
     c->arena = arena;
+    c->use = NULL;
     c->in = H1_IN_HEAD;
     c->out = H1_OUT_HEAD;
     c->reading = true;
@@ -224,6 +271,11 @@ struct channel *h1_client_begin(struct h1_client *c, struct arena *arena)
     c->scan = 0;
     channel_bind(&c->channel, NULL, NULL);
     return &c->channel;
+}
+
+struct client *h1_client_base(struct h1_client *c)
+{
+    return &c->base;
 }
 
 bool h1_client_answered(const struct h1_client *c)

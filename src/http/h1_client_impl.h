@@ -52,12 +52,11 @@ enum h1_client_out {
 
 struct h1_client {
     struct channel channel; /* first: the ops get it */
+    struct client base;     /* with the owner's events */
     struct stream *stream;  /* owned */
     struct loop *loop;
     const struct h1_scratch *scratch;
     struct h1_limits limits;
-    const struct h1_client_events *events;
-    void *arg;
 
     enum h1_client_state state;
     enum h1_client_in in;
@@ -70,7 +69,8 @@ struct h1_client {
     bool stuffed;     /* the owner saw too much unsent and waits for on_writable */
     enum why failure; /* with H1_CLIENT_ENDING */
 
-    struct arena *arena; /* of the exchange, borrowed */
+    struct arena *arena;    /* of the exchange, borrowed */
+    struct client_use *use; /* likewise; NULL where nobody asked for it */
     enum http_method method;
     unsigned interim;  /* 1xx heads of this exchange */
     struct buf in_buf; /* bytes not yet handled: an unfinished head, a paused body */
@@ -97,6 +97,8 @@ void h1_client_end(struct h1_client *c, enum why why);
 void h1_client_end_later(struct h1_client *c, enum why why);
 /* Who gets the channel's events: the owner, or nobody where none is bound. */
 const struct channel_events *h1_client_owner(const struct h1_client *c);
+/* The channel is over: whoever has it must forget it. */
+void h1_client_let_go(struct h1_client *c);
 /* Interest in the stream, from state and buffers; the only place that sets it. */
 void h1_client_arm(struct h1_client *c);
 /* Whether both messages are complete, as far as the owner of the channel knows. */

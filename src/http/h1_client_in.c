@@ -17,7 +17,8 @@ static void end_response(struct h1_client *c, size_t rest, enum h1_client_in in)
         c->arena = NULL;
         h1_client_set_state(c, H1_CLIENT_IDLE);
         buf_release(&c->out_buf);
-        c->events->on_idle(c->arg);
+        h1_client_let_go(c);
+        c->base.events->on_room(c->base.arg);
         if (c->state == H1_CLIENT_IDLE) {
             events->on_end(arg);
         }
@@ -178,6 +179,9 @@ static size_t consume(struct h1_client *c, struct str bytes)
 static void take(struct h1_client *c, struct str bytes)
 {
     c->answered = true;
+    if (c->use != NULL) {
+        c->use->answered = true;
+    }
     bool kept = buf_len(&c->in_buf) > 0;
     if (kept && buf_append_str(&c->in_buf, bytes) != OK) {
         h1_client_end(c, WHY_UPSTREAM_HEADER_TOO_LARGE);

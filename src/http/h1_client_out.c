@@ -229,6 +229,7 @@ static void reset(struct channel *ch, enum why why)
 {
     struct h1_client *c = client_of(ch);
     c->arena = NULL; /* the owner has let go: no event of the channel comes any more */
+    h1_client_let_go(c);
     if (c->state == H1_CLIENT_IDLE || h1_client_is_busy(c)) {
         h1_client_end_later(c, why);
     }

@@ -33,7 +33,7 @@ struct endpoint *endpoint_new(struct slot *slot, struct str service, const struc
     addr_print(addr, e->text);
     e->service = str_dup(service);
     e->slot = slot;
-    list_init(&e->idle);
+    list_init(&e->links);
     e->requests = cell(e, SERIES_UPSTREAM_REQUESTS, NULL);
     e->connects = cell(e, SERIES_UPSTREAM_CONNECTS, NULL);
     e->in_flight = cell(e, SERIES_UPSTREAM_ACTIVE, NULL);
@@ -51,7 +51,7 @@ void endpoint_unref(struct endpoint *e)
     if (e == NULL || --e->refs > 0) {
         return;
     }
-    REQUIRE(list_is_empty(&e->idle) && e->active == 0);
+    REQUIRE(list_is_empty(&e->links) && e->active == 0);
     free(e->service);
     free(e);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * One address of a service, as one worker sees it: whether it is worth trying, how many requests
- * are in flight to it, and the idle links to it (the pool's list).
+ * are in flight to it, and the links to it that can be lent (the pool's list).
  *
  * EP_UNKNOWN  never tried, or its ejection is over: may be chosen
  * EP_UP       a connection to it stood
@@ -37,9 +37,9 @@ struct endpoint {
     unsigned active;           /* requests of this worker dialing for or using a link to it */
     unsigned failures;         /* in a row */
     uint64_t ejected_until_ms; /* with EP_DOWN */
-    struct list idle;          /* of links, newest first; see pool */
-    size_t idle_count;
-    uint64_t *requests; /* cells of the slot */
+    struct list links;         /* to lend, newest first; see pool */
+    size_t idle_count;         /* of them all: those that nobody uses */
+    uint64_t *requests;        /* cells of the slot */
     uint64_t *connects;
     uint64_t *in_flight;
 };

@@ -34,9 +34,8 @@ struct lease {
     enum why last_why; /* what on_failed says when nothing is left to try */
     bool has_entered;  /* counts as in flight at the last of them */
     bool reused;
-    bool answered; /* kept from a lost link */
     struct link *link;
-    struct channel *channel;
+    struct link_user user;
 };
 
 static const struct upstream_env *env_of(const struct lease *l)
@@ -99,7 +98,8 @@ static void fail(struct lease *l, enum why why)
 static void on_link_up(void *arg)
 {
     struct lease *l = arg;
-    l->channel = link_begin(l->link, l->want.arena);
+    l->reused = l->link->exchanges > 0;
+    (void)link_begin(l->link, &l->user, l->want.arena);
     set_state(l, LEASE_READY);
     l->events->on_ready(l->arg);
 }
@@ -128,7 +128,6 @@ static void on_link_lost(void *arg, enum why why)
 {
     struct lease *l = arg;
     (void)why; /* the channel's on_abort said it */
-    l->answered = l->link->answered;
     l->link = NULL;
     set_state(l, LEASE_LOST);
 }
@@ -146,14 +145,11 @@ static bool try_endpoint(struct lease *l, struct endpoint *e)
     struct link *idle = l->want.fresh ? NULL : pool_newest(e);
     if (idle != NULL) {
         l->link = idle;
-        l->reused = true;
-        link_bind(idle, &link_events, l);
         on_link_up(l);
         return true;
     }
-    int err = link_dial(env_of(l), e, &l->want, &l->link);
+    int err = link_dial(env_of(l), e, &l->want, &l->user, &l->link);
     if (err == OK) {
-        link_bind(l->link, &link_events, l);
         set_state(l, LEASE_DIALING);
         return true;
     }
@@ -197,6 +193,9 @@ struct lease *lease_new(struct upstream_service *s, const struct lease_want *wan
 {
     struct lease *l = NEW(struct lease);
     list_init(&l->node);
+    list_init(&l->user.node);
+    l->user.events = &link_events;
+    l->user.arg = l;
     l->service = upstream_service_ref(s);
     l->want = *want;
     l->events = events;
@@ -212,7 +211,7 @@ struct lease *lease_new(struct upstream_service *s, const struct lease_want *wan
 struct channel *lease_channel(struct lease *l)
 {
     REQUIRE(l->state == LEASE_READY);
-    return l->channel;
+    return l->user.use.channel;
 }
 
 bool lease_is_reused(const struct lease *l)
@@ -222,8 +221,7 @@ bool lease_is_reused(const struct lease *l)
 
 bool lease_answered(const struct lease *l)
 {
-    return l->link != NULL && l->link->client != NULL ? h1_client_answered(l->link->client)
-                                                      : l->answered;
+    return l->user.use.answered;
 }
 
 struct str lease_endpoint(const struct lease *l)
@@ -283,12 +281,10 @@ void lease_end(struct lease *l, enum why why)
     leave(l);
     set_state(l, LEASE_ENDED);
     loop_task_cancel(&l->step);
-    if (was == LEASE_READY) {
-        pool_put(l->link);
-    } else {
-        link_close(l->link);
+    if (l->link != NULL) {
+        link_leave(l->link, &l->user, why);
+        l->link = NULL;
     }
-    l->link = NULL;
     for (size_t i = 0; i < l->tried_count; i++) {
         endpoint_unref(l->tried[i]);
     }

@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 #include "net/stream_plain.h"
+#include "pool.h"
 
 #include <stdlib.h>
 
@@ -26,59 +27,66 @@ static void set_state(struct link *l, enum link_state state)
     if (state != LINK_CLOSED) {
         counter_inc(l->env->slot, gauges[state]);
     }
+    if (l->state == LINK_IDLE) {
+        l->endpoint->idle_count--;
+    } else if (state == LINK_IDLE) {
+        l->endpoint->idle_count++;
+    }
     deadline_clear(&l->deadline);
-    list_remove(&l->node);
     l->state = state;
 }
 
-/* Lets go of everything; the memory goes when nobody further up the stack can be using it. */
+/* Lets go of everything but the users; the memory goes when nobody further up the stack can be
+ * using it. */
 static void dispose(struct link *l)
 {
-    bool was_idle = l->state == LINK_IDLE;
     set_state(l, LINK_CLOSED);
-    if (was_idle) {
-        l->endpoint->idle_count--;
-    }
+    list_remove(&l->node);
     endpoint_unref(l->endpoint);
     l->endpoint = NULL;
     loop_free_later(l->env->loop, l);
 }
 
-void link_count(struct link *l)
+/* Brings the byte counters up to date. */
+static void count_bytes(struct link *l)
 {
     if (l->client == NULL) {
         return;
     }
-    const struct stream *s = h1_client_stream(l->client);
+    const struct stream *s = client_stream(l->client);
     counter_add(l->env->slot, COUNTER_UPSTREAM_BYTES_IN, s->bytes_in - l->counted_in);
     counter_add(l->env->slot, COUNTER_UPSTREAM_BYTES_OUT, s->bytes_out - l->counted_out);
     l->counted_in = s->bytes_in;
     l->counted_out = s->bytes_out;
 }
 
-static void on_client_idle(void *arg)
+static struct link_user *take_first(struct list *users)
 {
-    struct link *l = arg;
-    l->is_ready = true;
+    struct link_user *user = LIST_FIRST(users, struct link_user, node);
+    list_remove(&user->node);
+    return user;
+}
+
+/* An exchange may begin where none could: for whoever asks next. */
+static void on_client_room(void *arg)
+{
+    (void)arg;
 }
 
 static void on_client_closed(void *arg, enum why why)
 {
     struct link *l = arg;
-    const struct link_events *events = l->events;
-    void *events_arg = l->arg;
-    bool had_lease = l->state == LINK_BUSY;
-    link_count(l);
-    l->answered = h1_client_answered(l->client);
+    count_bytes(l);
     l->client = NULL; /* frees itself after this */
     dispose(l);
-    if (had_lease) {
-        events->on_lost(events_arg, why);
+    while (!list_is_empty(&l->running)) {
+        struct link_user *user = take_first(&l->running);
+        user->events->on_lost(user->arg, why);
     }
 }
 
-static const struct h1_client_events client_events = {
-    .on_idle = on_client_idle,
+static const struct client_events client_events = {
+    .on_room = on_client_room,
     .on_closed = on_client_closed,
 };
 
@@ -91,10 +99,11 @@ static void on_unowned(void *arg, unsigned ready)
 
 static void fail(struct link *l, enum why why)
 {
-    const struct link_events *events = l->events;
-    void *arg = l->arg;
     dispose(l);
-    events->on_down(arg, why);
+    while (!list_is_empty(&l->waiting)) {
+        struct link_user *user = take_first(&l->waiting);
+        user->events->on_down(user->arg, why);
+    }
 }
 
 enum why link_why(int err)
@@ -108,6 +117,18 @@ enum why link_why(int err)
     return err == ERR_NO_FD ? WHY_NO_FD : WHY_CONNECT_FAILED;
 }
 
+static void go_up(struct link *l)
+{
+    set_state(l, LINK_BUSY);
+    counter_inc(l->env->slot, COUNTER_LINKS_OPENED);
+    endpoint_connected(l->endpoint);
+    while (!list_is_empty(&l->waiting)) {
+        struct link_user *user = take_first(&l->waiting);
+        list_push_back(&l->running, &user->node);
+        user->events->on_up(user->arg);
+    }
+}
+
 static void on_dialed(void *arg, int err, int fd)
 {
     struct link *l = arg;
@@ -117,12 +138,9 @@ static void on_dialed(void *arg, int err, int fd)
         return;
     }
     struct stream *stream = stream_plain_new(l->env->loop, fd, on_unowned, NULL);
-    l->client = h1_client_new(stream, l->env->scratch, &l->limits, &client_events, l);
-    l->is_ready = true;
-    set_state(l, LINK_BUSY);
-    counter_inc(l->env->slot, COUNTER_LINKS_OPENED);
-    endpoint_connected(l->endpoint);
-    l->events->on_up(l->arg);
+    l->client =
+        h1_client_base(h1_client_new(stream, l->env->scratch, &l->limits, &client_events, l));
+    go_up(l);
 }
 
 static void on_deadline(void *arg)
@@ -138,7 +156,7 @@ static void on_deadline(void *arg)
 }
 
 int link_dial(const struct upstream_env *env, struct endpoint *e, const struct lease_want *want,
-              struct link **out_link)
+              struct link_user *user, struct link **out_link)
 {
     struct link *l = NEW(struct link);
     int err = dial_start(env->loop, &e->addr, on_dialed, l, &l->dial);
@@ -152,39 +170,64 @@ int link_dial(const struct upstream_env *env, struct endpoint *e, const struct l
     l->state = LINK_DIALING;
     counter_inc(env->slot, COUNTER_LINKS_DIALING);
     list_init(&l->node);
+    list_init(&l->waiting);
+    list_init(&l->running);
+    list_push_back(&l->waiting, &user->node);
     deadline_init(&l->deadline, on_deadline, l);
     deadline_set(&l->deadline, want->attempt_class);
     *out_link = l;
     return OK;
 }
 
-void link_bind(struct link *l, const struct link_events *events, void *arg)
+bool link_has_room(const struct link *l)
 {
-    l->events = events;
-    l->arg = arg;
+    return l->client != NULL && client_has_room(l->client);
 }
 
-struct channel *link_begin(struct link *l, struct arena *arena)
+struct channel *link_begin(struct link *l, struct link_user *user, struct arena *arena)
 {
-    REQUIRE(l->is_ready);
-    if (l->state == LINK_IDLE) {
-        l->endpoint->idle_count--;
-        set_state(l, LINK_BUSY);
+    REQUIRE(link_has_room(l));
+    if (l->exchanges > 0) {
         counter_inc(l->env->slot, COUNTER_LINKS_REUSED);
     }
-    l->is_ready = false;
+    if (l->state == LINK_IDLE) {
+        set_state(l, LINK_BUSY);
+    }
+    list_remove(&user->node);
+    list_push_back(&l->running, &user->node);
     l->exchanges++;
     cell_add(l->endpoint->requests, 1);
-    return h1_client_begin(l->client, arena);
+    struct channel *ch = client_begin(l->client, arena, &user->use);
+    if (!link_has_room(l)) {
+        list_remove(&l->node);
+    }
+    return ch;
 }
 
-void link_rest(struct link *l)
+void link_leave(struct link *l, struct link_user *user, enum why why)
 {
-    REQUIRE(l->is_ready);
+    list_remove(&user->node);
+    if (user->use.channel != NULL) {
+        channel_reset(user->use.channel, why);
+    }
+    if (l->state == LINK_CLOSED) {
+        return;
+    }
+    count_bytes(l);
+    bool is_lendable = link_has_room(l) && l->endpoint->state != EP_DRAINING;
+    if (!list_is_empty(&l->waiting) || !list_is_empty(&l->running)) {
+        if (is_lendable && list_is_empty(&l->node)) {
+            pool_put(l);
+        }
+        return;
+    }
+    if (!is_lendable) {
+        link_close(l);
+        return;
+    }
+    list_remove(&l->node);
+    pool_put(l);
     set_state(l, LINK_IDLE);
-    link_bind(l, NULL, NULL);
-    list_push_front(&l->endpoint->idle, &l->node);
-    l->endpoint->idle_count++;
     deadline_set(&l->deadline, l->env->idle_class);
 }
 
@@ -193,10 +236,10 @@ void link_close(struct link *l)
     if (l == NULL) {
         return;
     }
-    link_count(l);
+    count_bytes(l);
     dial_cancel(l->dial);
     l->dial = NULL;
-    h1_client_close(l->client);
+    client_close(l->client);
     l->client = NULL;
     dispose(l);
 }

@@ -1,12 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * One connection to an endpoint, from the dial to its end. A link is dialed for a lease, busy with
- * one lease's exchange, or idle in its endpoint's pool.
+ * the exchanges of one lease (HTTP/1.1) or of several (HTTP/2), or idle; while it can take another
+ * it stands in its endpoint's list of links to lend.
+ *
+ * Terms: a user is a lease as its link sees it. Users wait until the link is up; from on_up to
+ * link_leave they run.
  */
 #ifndef HIVEDOOR_SRC_UPSTREAM_LINK_H
 #define HIVEDOOR_SRC_UPSTREAM_LINK_H
 
 #include "endpoint.h"
+#include "http/client.h"
 #include "loop/deadline.h"
 #include "net/dial.h"
 #include "upstream/upstream.h"
@@ -18,7 +23,8 @@ enum link_state { LINK_DIALING, LINK_BUSY, LINK_IDLE, LINK_CLOSED };
 
 struct link;
 
-/* What a lease hears of its link; never from inside a call. */
+/* What a lease hears of its link; never from inside a call. After each of them but on_up the link
+ * has forgotten the user. */
 struct link_events {
     void (*on_up)(void *arg);
     /* The dial failed: WHY_CONNECT_*, WHY_NO_FD. The link is gone. */
@@ -27,39 +33,45 @@ struct link_events {
     void (*on_lost)(void *arg, enum why why);
 };
 
+/* Embedded in the lease. */
+struct link_user {
+    struct list node; /* in the link's lists */
+    struct client_use use;
+    const struct link_events *events;
+    void *arg;
+};
+
 struct link {
-    struct list node; /* in the endpoint's idle list */
+    struct list node; /* in the endpoint's list of links to lend */
     const struct upstream_env *env;
     struct endpoint *endpoint; /* a reference */
     enum link_state state;
     struct h1_limits limits;
     struct dial *dial;        /* with LINK_DIALING */
-    struct h1_client *client; /* with LINK_BUSY and LINK_IDLE; owned */
+    struct client *client;    /* with LINK_BUSY and LINK_IDLE; owned */
     struct deadline deadline; /* of the attempt, or of being idle */
-    bool is_ready;            /* the codec says that another exchange may begin */
-    bool answered;            /* as the codec said at its end */
+    struct list waiting;      /* users that wait for it to be up */
+    struct list running;      /* users with an exchange */
     unsigned exchanges;       /* begun on it */
     uint64_t counted_in;      /* bytes that the counters have already */
     uint64_t counted_out;
-    const struct link_events *events; /* of the lease that has it */
-    void *arg;
 };
 
-/* Dials `e` for whoever gets the events. ERR_NO_FD and the like at once, with nothing to come. */
+/* Dials `e` for a user, which waits from then on. ERR_NO_FD and the like at once, with nothing to
+ * come. */
 int link_dial(const struct upstream_env *env, struct endpoint *e, const struct lease_want *want,
-              struct link **out_link) MUST_USE;
-/* Who gets the events from now on. */
-void link_bind(struct link *l, const struct link_events *events, void *arg);
-/* Begins an exchange on a link that is up or idle. */
-struct channel *link_begin(struct link *l, struct arena *arena);
-/* Lays a busy link aside: nobody has it, it closes itself after env->idle_class or when the service
- * closes it. For pool. */
-void link_rest(struct link *l);
+              struct link_user *user, struct link **out_link) MUST_USE;
+/* Begins the exchange of a user that is told on_up, or of a new one of a link to lend. */
+struct channel *link_begin(struct link *l, struct link_user *user, struct arena *arena);
+/* The user is done with it, whatever it did: an exchange that still runs is reset for `why`. The
+ * link that nobody uses any more is laid aside if it can take another exchange (it closes itself
+ * after env->idle_class or when the service closes it), else it is closed. */
+void link_leave(struct link *l, struct link_user *user, enum why why);
 /* Closes at once, in any state; no events. Accepts NULL. */
 void link_close(struct link *l);
+/* Whether another exchange can begin on it now. */
+bool link_has_room(const struct link *l);
 /* The reason for an error of a dial. */
 enum why link_why(int err);
-/* Brings the byte counters up to date. */
-void link_count(struct link *l);
 
 #endif

@@ -1,30 +1,46 @@
 /* SPDX-License-Identifier: MIT */
 #include "pool.h"
 
+static struct link *oldest_idle(struct endpoint *e)
+{
+    for (struct list *it = e->links.prev; it != &e->links; it = it->prev) {
+        struct link *l = CONTAINER_OF(it, struct link, node);
+        if (l->state == LINK_IDLE) {
+            return l;
+        }
+    }
+    return NULL;
+}
+
 void pool_put(struct link *l)
 {
     struct endpoint *e = l->endpoint;
-    if (!l->is_ready || e->state == EP_DRAINING) {
-        link_close(l);
-        return;
-    }
     if (e->idle_count >= POOL_IDLE_MAX) {
-        link_close(CONTAINER_OF(e->idle.prev, struct link, node));
+        link_close(oldest_idle(e));
     }
-    link_count(l);
-    link_rest(l);
+    list_push_front(&e->links, &l->node);
 }
 
 struct link *pool_newest(struct endpoint *e)
 {
-    return list_is_empty(&e->idle) ? NULL : LIST_FIRST(&e->idle, struct link, node);
+    LIST_EACH (&e->links, it, tmp) {
+        struct link *l = CONTAINER_OF(it, struct link, node);
+        if (link_has_room(l)) {
+            return l;
+        }
+    }
+    return NULL;
 }
 
 void pool_drain(struct endpoint *e)
 {
     struct endpoint *held = endpoint_ref(e); /* a link may hold the last reference */
-    while (!list_is_empty(&held->idle)) {
-        link_close(pool_newest(held));
+    LIST_EACH (&held->links, it, tmp) {
+        struct link *l = CONTAINER_OF(it, struct link, node);
+        list_remove(it);
+        if (l->state == LINK_IDLE) {
+            link_close(l);
+        }
     }
     endpoint_unref(held);
 }

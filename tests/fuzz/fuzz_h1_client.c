@@ -160,7 +160,7 @@ static void on_closed(void *arg, enum why why)
     r->channel = NULL;
 }
 
-static const struct h1_client_events client_events = {.on_idle = on_idle, .on_closed = on_closed};
+static const struct client_events client_events = {.on_room = on_idle, .on_closed = on_closed};
 
 static void ask(struct run *r, unsigned flags)
 {

@@ -151,7 +151,7 @@ static inline void on_closed(void *arg, enum why why)
     r->channel = NULL;
 }
 
-static const struct h1_client_events client_events = {.on_idle = on_idle, .on_closed = on_closed};
+static const struct client_events client_events = {.on_room = on_idle, .on_closed = on_closed};
 
 static inline void rig_init(struct rig *r)
 {
