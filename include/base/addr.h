@@ -48,6 +48,10 @@ int addr_from_sockaddr(const struct sockaddr *sa, socklen_t len, struct addr *ou
 const char *addr_print(const struct addr *a, char dst[static ADDR_TEXT_MAX]);
 /* As addr_print without port and brackets; "unix:" for a Unix socket. */
 const char *addr_print_ip(const struct addr *a, char dst[static ADDR_TEXT_MAX]);
+/* Whether there is an IP address: no Unix socket, not empty. */
+bool addr_is_ip(const struct addr *a);
+/* The 16 bytes of the IP, IPv4 as its IPv4-mapped form; addr_is_ip(a). */
+void addr_ip_bytes(const struct addr *a, uint8_t out_bytes[static 16]);
 uint16_t addr_port(const struct addr *a);
 void addr_set_port(struct addr *a, uint16_t port);
 /* Same family, address and port (IPv4-mapped equals IPv4). */

@@ -93,6 +93,13 @@ int err_from_errno(int errno_value);
     X(NO_SITE, "no_site", 404, "no site of this name")                                             \
     X(NO_ROUTE, "no_route", 404, "no route for this path")                                         \
     X(SITE_OFF, "site_off", 404, "the site does not answer on this port")                          \
+    X(DENIED, "denied", 403, "the client's address is denied, or not on the site's allow list")    \
+    X(CLIENT_UNKNOWN, "client_unknown", 403,                                                       \
+      "the site has an allow list, and the client's address is not known")                         \
+    X(RATE_LIMITED, "rate_limited", 429, "more requests than the site's rate")                     \
+    X(AUTH_REQUIRED, "auth_required", 401, "no name and password came")                            \
+    X(AUTH_FAILED, "auth_failed", 401, "name or password is wrong")                                \
+    X(AUTH_LIMITED, "auth_limited", 429, "more passwords to check than there is time for")         \
     X(MISDIRECTED, "misdirected", 421,                                                             \
       "the certificate of this connection does not cover this name")                               \
     X(REDIRECTED, "redirected", 0, "redirected")                                                   \

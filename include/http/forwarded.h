@@ -12,14 +12,15 @@
 #include <stdbool.h>
 
 struct forwarded {
-    const struct addr *client; /* the peer, or what a PROXY header said */
+    const struct addr *client; /* the peer, or what a PROXY header said; NULL: not known */
     bool tls;                  /* proto "https", else "http" */
     struct str host;           /* the Host field's value */
     bool trusted;              /* `client` is in forwarded.trust */
 };
 
 /* Changes the fields of `m`; every field with FIELD_CLIENT of an untrusted client goes, also
- * when it is spelt with "_". A client on a Unix socket has no address to add. */
+ * when it is spelt with "_". A client that is not known,
+ * or on a Unix socket, has no address to add. */
 void forwarded_apply(struct message *m, const struct forwarded *f);
 
 #endif

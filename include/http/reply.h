@@ -23,7 +23,7 @@ void reply_new_id(char dst[static REPLY_ID_MAX]);
  * Every reply carries X-Request-Id and Cache-Control: no-store. */
 void reply_error(struct arena *arena, enum why why, const struct message *request, struct str id,
                  struct reply *out_reply);
-/* Adds Retry-After to a 503; nothing to any other reply, and nothing for 0 seconds. */
+/* Adds Retry-After to a 429 or 503; nothing to any other reply, and nothing for 0 seconds. */
 void reply_retry_after(struct reply *reply, unsigned seconds);
 /* A redirect (301, 302, 307, 308) to `location` (already valid as a field value). */
 void reply_redirect(struct arena *arena, uint16_t status, struct str location, struct str id,

@@ -34,6 +34,9 @@ void conn_last(struct conn *c);
 struct proxy *conn_proxy(const struct conn *c);
 /* Who the client is: the peer, or what a PROXY header from a trusted source said. */
 const struct addr *conn_client(const struct conn *c);
+/* The same, or NULL when nobody knows: it came through what `masked` names (Docker's gateway, the
+ * ingress network) without a PROXY header, or by a Unix socket. */
+const struct addr *conn_known_client(const struct conn *c);
 bool conn_is_tls(const struct conn *c);
 /* Whether this connection's certificate covers `host`; true without TLS. */
 bool conn_covers(const struct conn *c, struct str host);

@@ -25,6 +25,7 @@ struct proxy;
 struct proxy_env {
     struct loop *loop;
     struct slot *slot;
+    const struct counters *counters;       /* every process's, `slot` among them */
     const struct tls_ticket_ring *tickets; /* changes in place */
     /* Look for a challenge token in the folder; answered by proxy_challenge_answer. */
     void (*challenge_ask)(void *arg, uint32_t id, struct str token);

@@ -24,6 +24,8 @@
     X(CONNS_ACCEPTED, "connections_accepted_total", COUNTER, "", "Client connections accepted.")   \
     X(CONNS_REFUSED, "connections_refused_total", COUNTER, "",                                     \
       "Client connections closed at once for a limit.")                                            \
+    X(CONNS_MASKED, "connections_masked_total", COUNTER, "",                                       \
+      "Client connections whose peer stands in for a client that is not known.")                   \
     X(CONNS_PROXY, "connections", GAUGE, "state=\"proxy\"", "Client connections by state.")        \
     X(CONNS_HANDSHAKE, "connections", GAUGE, "state=\"handshake\"",                                \
       "Client connections by state.")                                                              \
@@ -122,6 +124,7 @@ struct slot {
     uint32_t index; /* worker number */
     uint64_t started_wall_ms;
     uint64_t generation;      /* what this process serves */
+    uint64_t masked_warned;   /* the last generation in which it warned of masked clients */
     uint64_t series_overflow; /* series that found no room */
     uint64_t series_spill;    /* what they wrote instead; shown by no metric */
     uint32_t series_count;    /* cells in use, from the first one on; written last */

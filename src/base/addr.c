@@ -207,6 +207,16 @@ const char *addr_print(const struct addr *a, char dst[static ADDR_TEXT_MAX])
     }
 }
 
+bool addr_is_ip(const struct addr *a)
+{
+    return a->len != 0 && (a->sa.sa_family == AF_INET || a->sa.sa_family == AF_INET6);
+}
+
+void addr_ip_bytes(const struct addr *a, uint8_t out_bytes[static 16])
+{
+    REQUIRE(to_mapped(a, out_bytes));
+}
+
 uint16_t addr_port(const struct addr *a)
 {
     if (a->len == 0) {

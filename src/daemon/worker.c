@@ -244,6 +244,7 @@ static void worker_init(struct worker *w)
     struct proxy_env env = {
         .loop = w->process.loop,
         .slot = w->process.slot,
+        .counters = &w->process.counters,
         .tickets = &w->tickets,
         .challenge_ask = ask_challenge,
         .hurry = hurry,

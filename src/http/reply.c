@@ -36,6 +36,8 @@ static const char *sentence_of(uint16_t status)
         const char *text;
     } sentences[] = {
         {400, "Your browser or program sent a request that could not be understood."},
+        {401, "This place asks for a name and a password."},
+        {403, "This place is not open to you."},
         {404, "There is nothing at this address. Please check it for typing mistakes."},
         {405, "This address does not take this kind of request."},
         {408, "The request took too long to arrive. Please try again."},
@@ -43,6 +45,7 @@ static const char *sentence_of(uint16_t status)
         {414, "The address is longer than is allowed here."},
         {417, "The request asked for something that is not offered here."},
         {421, "This connection belongs to another site. Please reload the page."},
+        {429, "That was too much at once. Please try again a little later."},
         {431, "The request's header is larger than is allowed here. Deleting this site's cookies "
               "may help."},
         {500, "Something went wrong here. Please try again later."},
@@ -304,7 +307,7 @@ void reply_error(struct arena *arena, enum why why, const struct message *reques
 void reply_retry_after(struct reply *reply, unsigned seconds)
 {
     struct message *m = &reply->head;
-    if (m->status == 503 && seconds > 0) {
+    if ((m->status == 429 || m->status == 503) && seconds > 0) {
         message_add(m, STR("Retry-After"), arena_printf(m->arena, "%u", seconds));
     }
 }

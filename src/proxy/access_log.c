@@ -23,6 +23,9 @@ static void write_request(struct log_line *line, const struct exchange *ex)
 {
     char text[ADDR_TEXT_MAX];
     log_field_c(line, "client", addr_print_ip(conn_client(ex->conn), text));
+    if (conn_known_client(ex->conn) == NULL) {
+        log_field_bool(line, "client_known", false);
+    }
     log_field_c(line, "scheme", ex->port_tls ? "https" : "http");
     if (ex->method.len > 0) {
         log_field(line, "method", str_sub(ex->method, 0, METHOD_LOGGED_MAX));

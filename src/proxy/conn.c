@@ -155,6 +155,11 @@ const struct addr *conn_client(const struct conn *c)
     return &c->client;
 }
 
+const struct addr *conn_known_client(const struct conn *c)
+{
+    return c->client_known ? &c->client : NULL;
+}
+
 bool conn_is_tls(const struct conn *c)
 {
     return c->port == PROXY_PORT_HTTPS;

@@ -22,6 +22,50 @@ static bool is_trusted(const struct conn *c)
     return addr_net_any(m->proxy_trust, m->proxy_trust_count, &c->peer);
 }
 
+/* ---- who the client is ---- */
+
+/* One warning a generation, whichever worker comes first. */
+static bool is_warned(const struct conn *c)
+{
+    const struct counters *all = c->proxy->env.counters;
+    uint64_t number = c->proxy->current->number;
+    for (size_t i = 0; i < all->count; i++) {
+        if (__atomic_load_n(&all->slots[i].masked_warned, __ATOMIC_RELAXED) >= number) {
+            return true;
+        }
+    }
+    __atomic_store_n(&c->proxy->slot->masked_warned, number, __ATOMIC_RELAXED);
+    return false;
+}
+
+static void on_masked(const struct conn *c)
+{
+    char text[ADDR_TEXT_MAX];
+    counter_inc(c->proxy->slot, COUNTER_CONNS_MASKED);
+    if (!is_warned(c)) {
+        log_event(LOG_WARN, "clients_masked",
+                  "clients come through %s, which hides their addresses: what has an \"allow\" "
+                  "refuses them, and they share one \"rate\"; publish the ports with \"mode: "
+                  "host\", or have a balancer send the PROXY protocol and name it in "
+                  "\"proxy_protocol: {trust: [...]}\"; if these are clients, say so with "
+                  "\"masked: []\"",
+                  addr_print_ip(&c->peer, text));
+    }
+}
+
+/* Once a connection, when it is settled whether a PROXY header comes. */
+static void settle_client(struct conn *c, const struct addr *source)
+{
+    const struct model *m = c->proxy->current->model;
+    if (source->len > 0) {
+        c->client = *source; /* from a trusted balancer: it knows */
+    } else if (addr_net_any(m->masked, m->masked_count, &c->peer)) {
+        on_masked(c);
+        return;
+    }
+    c->client_known = addr_is_ip(&c->client);
+}
+
 /* ---- TLS ---- */
 
 static void handshake_failed(struct conn *c, int err)
@@ -113,7 +157,7 @@ static void leave_proxy(struct conn *c)
 /* Looks at what came so far; true when it is settled. */
 static bool look_for_header(struct conn *c)
 {
-    struct proxy_header header;
+    struct proxy_header header = {.version = 0};
     size_t len = 0;
     int err = proxy_protocol_parse(buf_str(&c->early), &header, &len);
     if (err == ERR_AGAIN) {
@@ -121,12 +165,12 @@ static bool look_for_header(struct conn *c)
     }
     if (err == OK) {
         buf_consume(&c->early, len);
-        if (header.source.len > 0) {
-            c->client = header.source;
-        }
+        settle_client(c, &header.source);
     } else if (err != ERR_NOT_FOUND) {
         conn_close(c, WHY_PROXY_HEADER_BAD);
         return true;
+    } else {
+        settle_client(c, &header.source);
     }
     leave_proxy(c);
     return true;
@@ -161,6 +205,7 @@ void conn_begin(struct conn *c, int fd)
     struct proxy *p = c->proxy;
     buf_init(&c->early, PROXY_HEADER_MAX);
     if (!is_trusted(c)) {
+        settle_client(c, &(struct addr){.len = 0});
         if (c->port == PROXY_PORT_HTTPS) {
             begin_tls(c, fd, (struct str){0});
         } else {

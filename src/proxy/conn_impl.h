@@ -30,6 +30,7 @@ struct conn {
     enum conn_state state;
     struct addr peer;
     struct addr client;    /* peer, or from the PROXY header */
+    bool client_known;     /* `client` is one that sites may judge by */
     struct stream *stream; /* owned until h1 takes it; then borrowed */
     struct h1_server *h1;  /* owned */
     struct exchange *exchange;

@@ -239,8 +239,10 @@ void exchange_fail(struct exchange *ex, enum why why)
         conn_last(ex->conn);
     }
     struct reply reply;
-    unsigned retry_after = why_status(why) == 503 ? RETRY_AFTER_S : 0;
     reply_error(ex->arena, why, ex->request, str_of(ex->id), &reply);
-    reply_retry_after(&reply, retry_after);
+    reply_retry_after(&reply, ex->retry_after_s > 0 ? ex->retry_after_s : RETRY_AFTER_S);
+    if (ex->www_authenticate.len > 0) {
+        message_add(&reply.head, STR("WWW-Authenticate"), ex->www_authenticate);
+    }
     exchange_reply(ex, &reply, why);
 }

@@ -55,6 +55,10 @@ struct exchange {
     const struct route_use *use;
     struct deadline deadline;
 
+    /* what a refusal carries besides its reason */
+    unsigned retry_after_s;      /* 0: none */
+    struct str www_authenticate; /* empty: none */
+
     /* for the access record */
     char id[REPLY_ID_MAX];
     uint16_t status;
@@ -76,6 +80,8 @@ void exchange_finish(struct exchange *ex, enum why why);
 void exchange_route(struct exchange *ex);
 /* exchange_relay.c: to the service of ex->use and back. */
 void exchange_connect(struct exchange *ex);
+/* policy.c: true when the request may go on; else it has been answered. */
+bool policy_admit(struct exchange *ex, const struct model_rules *rules);
 /* challenge.c: answers /.well-known/acme-challenge/TOKEN. */
 bool challenge_is_for(const struct exchange *ex);
 void challenge_start(struct exchange *ex);

@@ -53,6 +53,9 @@ static void redirect_to_https(struct exchange *ex)
 
 static void redirect_site(struct exchange *ex)
 {
+    if (!policy_admit(ex, &ex->site->rules)) {
+        return;
+    }
     struct str path = redirect_path(ex);
     redirect_to(ex, ex->site->redirect_code,
                 arena_printf(ex->arena, "%.*s%.*s%.*s", STR_FMT(ex->site->redirect), STR_FMT(path),
@@ -100,7 +103,7 @@ static int rewrite_request(struct exchange *ex)
     if (ex->request_body.kind != BODY_NONE) {
         ex->hop.upgrade = (struct str){0}; /* a body and a switch of protocols: the body wins */
     }
-    struct forwarded f = {.client = conn_client(ex->conn),
+    struct forwarded f = {.client = conn_known_client(ex->conn),
                           .tls = ex->port_tls,
                           .host = ex->target.authority,
                           .trusted = is_trusted(ex)};
@@ -131,6 +134,9 @@ static void to_service(struct exchange *ex, size_t site_index)
     }
     ex->use = &ex->settings->uses[site_index][ex->route - ex->site->routes];
     ex->service = ex->route->to.service;
+    if (!policy_admit(ex, &ex->route->rules)) {
+        return;
+    }
     enum why why = check_request(ex);
     if (why != WHY_OK) {
         exchange_fail(ex, why);
@@ -145,12 +151,14 @@ static void to_service(struct exchange *ex, size_t site_index)
 
 static void on_plain_port(struct exchange *ex, size_t site_index)
 {
-    if (ex->site->redirect.len > 0) {
+    bool asks_password =
+        ex->site->rules.basic_auth != NULL && ex->site->http == MODEL_HTTP_REDIRECT;
+    if (ex->site->redirect.len > 0 && !asks_password) {
         redirect_site(ex);
         return;
     }
     switch (ex->site->http) {
-    case MODEL_HTTP_REDIRECT: redirect_to_https(ex); return;
+    case MODEL_HTTP_REDIRECT: redirect_to_https(ex); return; /* before any policy */
     case MODEL_HTTP_SERVE: to_service(ex, site_index); return;
     case MODEL_HTTP_OFF: exchange_fail(ex, WHY_SITE_OFF); return;
     }

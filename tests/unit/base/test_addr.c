@@ -130,6 +130,24 @@ static void test_addr_print_of_nothing(void **state)
     assert_int_equal(addr_port(&unnamed), 0);
 }
 
+static void test_addr_ip_bytes(void **state)
+{
+    static const uint8_t mapped[16] = {[10] = 0xff, [11] = 0xff, [12] = 192, [14] = 2, [15] = 1};
+    static const char *const same[] = {"192.0.2.1", "::ffff:192.0.2.1"};
+    uint8_t bytes[16];
+    struct addr a = {.len = 0};
+    (void)state;
+    assert_false(addr_is_ip(&a));
+    for (size_t i = 0; i < 2; i++) {
+        assert_int_equal(addr_parse_ip(str_of(same[i]), 1, &a), OK);
+        assert_true(addr_is_ip(&a));
+        addr_ip_bytes(&a, bytes);
+        assert_memory_equal(bytes, mapped, sizeof(mapped));
+    }
+    assert_int_equal(addr_parse(STR("unix:/x"), &a), OK);
+    assert_false(addr_is_ip(&a));
+}
+
 static void test_addr_compare(void **state)
 {
     struct addr a;
@@ -208,6 +226,7 @@ int main(void)
         cmocka_unit_test(test_addr_parse_ip),
         cmocka_unit_test(test_addr_from_bytes_and_sockaddr),
         cmocka_unit_test(test_addr_print_of_nothing),
+        cmocka_unit_test(test_addr_ip_bytes),
         cmocka_unit_test(test_addr_compare),
         cmocka_unit_test(test_addr_net),
         cmocka_unit_test(test_addr_net_bad),

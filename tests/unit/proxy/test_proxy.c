@@ -125,6 +125,7 @@ static void rig_open(struct rig *r, const char *format)
     r->service_fd = listen_somewhere(&r->service);
     struct proxy_env env = {.loop = r->loop,
                             .slot = r->slot,
+                            .counters = &r->counters,
                             .tickets = &r->tickets,
                             .challenge_ask = challenge_ask,
                             .hurry = hurry,
