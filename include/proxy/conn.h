@@ -13,6 +13,7 @@
 
 #include "base/addr.h"
 #include "base/err.h"
+#include "base/list.h"
 #include "base/str.h"
 #include "proxy/proxy.h"
 
@@ -27,8 +28,9 @@ void conn_close(struct conn *c, enum why why);
 /* The daemon is stopping: no further request after the current one. */
 void conn_drain(struct conn *c);
 
-/* The answer that is about to be sent is the last on this connection. */
-void conn_last(struct conn *c);
+/* A request was malformed or will not be read to its end: the answer that is about to be sent is
+ * the last where requests follow each other (HTTP/1). */
+void conn_distrust(struct conn *c);
 
 /* For exchanges. */
 struct proxy *conn_proxy(const struct conn *c);
@@ -42,7 +44,9 @@ bool conn_is_tls(const struct conn *c);
 bool conn_covers(const struct conn *c, struct str host);
 /* "TLSv1.3", or "" without TLS. */
 const char *conn_tls_version(const struct conn *c);
-/* The exchange has ended and let go of its channel. */
+/* Where the connection's exchanges stand (struct exchange links itself in). */
+struct list *conn_exchanges(struct conn *c);
+/* An exchange has ended, let go of its channel and left the list. */
 void conn_exchange_done(struct conn *c);
 
 #endif

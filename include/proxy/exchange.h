@@ -23,12 +23,13 @@ struct exchange;
 
 /*
  * Begins with a request head and answers it, whatever happens. `bad` not WHY_OK: the request is
- * refused with that reason. `m` and `arena` live until the channel ends.
+ * refused with that reason. `m` and its arena live until the channel ends. Until its end it stands
+ * among the connection's exchanges.
  */
-struct exchange *exchange_new(struct conn *c, struct channel *ch, struct message *m,
-                              struct body body, enum why bad);
-/* The connection is gone or is being closed: ends without an answer. */
-void exchange_abort(struct exchange *ex, enum why why);
+void exchange_new(struct conn *c, struct channel *ch, struct message *m, struct body body,
+                  enum why bad);
+/* The connection is gone or is being closed: its exchanges end without an answer. */
+void exchange_abort_all(struct list *exchanges, enum why why);
 /* Ends with an error page where one can still be sent. */
 void exchange_fail(struct exchange *ex, enum why why);
 /* Ends with an answer of our own. */

@@ -211,9 +211,10 @@ static void on_nothing(void *arg)
     (void)arg;
 }
 
-static void on_linger(void *arg)
+static void on_linger(void *arg, enum why why)
 {
     struct visitor *v = arg;
+    (void)why;
     h1_server_close(v->http); /* the door in front has read everything */
     loop_free_later(v->demo->loop, v);
 }
@@ -225,7 +226,7 @@ static void on_closed(void *arg, enum why why)
     loop_free_later(v->demo->loop, v);
 }
 
-static const struct h1_server_events visitor_events = {
+static const struct server_events visitor_events = {
     .on_request = on_request,
     .on_begin = on_nothing,
     .on_idle = on_nothing,

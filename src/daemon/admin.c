@@ -372,10 +372,11 @@ static void on_idle(void *arg)
     deadline_set(&c->deadline, c->admin->patience);
 }
 
-static void on_linger(void *arg)
+static void on_linger(void *arg, enum why why)
 {
     struct conn *c = arg;
 
+    (void)why;
     deadline_set(&c->deadline, c->admin->linger);
 }
 
@@ -404,7 +405,7 @@ static bool make_room(struct admin *a)
 
 static void on_accept(void *arg, int fd, const struct addr *peer)
 {
-    static const struct h1_server_events events = {
+    static const struct server_events events = {
         .on_request = on_request,
         .on_begin = on_begin,
         .on_idle = on_idle,

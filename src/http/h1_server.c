@@ -10,13 +10,15 @@
 
 static void on_stream(void *arg, unsigned ready);
 static void on_work(void *arg);
+static const struct server_ops server_ops;
 
 struct h1_server *h1_server_new(struct stream *stream, const struct h1_scratch *scratch,
-                                const struct h1_limits *limits,
-                                const struct h1_server_events *events, void *arg)
+                                const struct h1_limits *limits, const struct server_events *events,
+                                void *arg)
 {
     struct h1_server *s = NEW(struct h1_server);
     s->channel.ops = &h1_server_channel_ops;
+    s->base.ops = &server_ops;
     s->stream = stream;
     s->loop = stream->loop;
     s->scratch = scratch;
@@ -175,7 +177,7 @@ static void finish_exchange(struct h1_server *s)
             return;
         }
         h1_server_arm(s);
-        s->events->on_linger(s->arg);
+        s->events->on_linger(s->arg, s->draining ? WHY_DRAINED : WHY_NOT_KEPT_ALIVE);
         return;
     }
     s->in = H1_HALF_HEAD;
@@ -273,4 +275,57 @@ static void on_stream(void *arg, unsigned ready)
     if ((ready & STREAM_READABLE) && s->state != H1_SERVER_CLOSED) {
         h1_server_on_readable(s);
     }
+}
+
+/* ---- as seen by whoever does not ask for the version ---- */
+
+static struct h1_server *server_of(struct server *base)
+{
+    return CONTAINER_OF(base, struct h1_server, base);
+}
+
+static void base_start(struct server *base, struct str early)
+{
+    h1_server_start(server_of(base), early);
+}
+
+static void base_drain(struct server *base)
+{
+    h1_server_drain(server_of(base));
+}
+
+static void base_last(struct server *base)
+{
+    h1_server_last(server_of(base));
+}
+
+static void base_expire(struct server *base, enum why why)
+{
+    h1_server_expire(server_of(base), why);
+}
+
+static void base_close(struct server *base)
+{
+    h1_server_close(server_of(base));
+}
+
+static void base_set_limits(struct server *base, const struct h1_limits *limits)
+{
+    h1_server_set_limits(server_of(base), limits);
+}
+
+static const struct server_ops server_ops = {
+    .name = "h1",
+    .start = base_start,
+    .drain = base_drain,
+    .last = base_last,
+    .distrust = base_last, /* where the next request begins is not known */
+    .expire = base_expire,
+    .close = base_close,
+    .set_limits = base_set_limits,
+};
+
+struct server *h1_server_base(struct h1_server *s)
+{
+    return &s->base;
 }

@@ -32,11 +32,12 @@ enum h1_server_half { H1_HALF_HEAD, H1_HALF_BODY, H1_HALF_DONE };
 
 struct h1_server {
     struct channel channel; /* first: the ops get it */
-    struct stream *stream;  /* owned */
+    struct server base;
+    struct stream *stream; /* owned */
     struct loop *loop;
     const struct h1_scratch *scratch;
     struct h1_limits limits;
-    const struct h1_server_events *events;
+    const struct server_events *events;
     void *arg;
 
     enum h1_server_state state;

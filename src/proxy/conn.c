@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "conn_impl.h"
+#include "http/h1_server.h"
 #include "stats/text.h"
 
 #include <stdlib.h>
@@ -61,6 +62,7 @@ void conn_new(struct proxy *p, int fd, const struct addr *peer, enum proxy_port 
     c->peer = *peer;
     c->client = *peer;
     c->node.conn = c;
+    list_init(&c->exchanges);
     deadline_init(&c->deadline, NULL, NULL);
     list_push_back(&p->conns, &c->node.list);
     p->conn_count++;
@@ -111,20 +113,16 @@ void conn_close(struct conn *c, enum why why)
     }
     conn_set_state(c, CONN_CLOSED);
     deadline_clear(&c->deadline);
-    if (c->exchange != NULL) {
-        struct exchange *ex = c->exchange;
-        c->exchange = NULL;
-        exchange_abort(ex, why);
-    }
+    exchange_abort_all(&c->exchanges, why);
     count_bytes(c);
     count_end(c, why);
     log_end_of(c, why);
-    if (c->h1 != NULL) {
-        h1_server_close(c->h1); /* closes the stream too */
+    if (c->http != NULL) {
+        server_close(c->http); /* closes the stream too */
     } else {
         stream_close(c->stream);
     }
-    c->h1 = NULL;
+    c->http = NULL;
     c->stream = NULL;
     buf_fini(&c->early);
     list_remove(&c->node.list);
@@ -135,14 +133,19 @@ void conn_close(struct conn *c, enum why why)
 
 void conn_drain(struct conn *c)
 {
-    if (c->h1 != NULL) {
-        h1_server_drain(c->h1);
+    if (c->http != NULL) {
+        server_drain(c->http);
     }
 }
 
-void conn_last(struct conn *c)
+void conn_distrust(struct conn *c)
 {
-    h1_server_last(c->h1);
+    server_distrust(c->http);
+}
+
+struct list *conn_exchanges(struct conn *c)
+{
+    return &c->exchanges;
 }
 
 struct proxy *conn_proxy(const struct conn *c)
@@ -185,15 +188,13 @@ static void on_request(void *arg, struct channel *ch, struct message *m, struct 
     struct conn *c = arg;
     conn_set_state(c, CONN_OPEN);
     deadline_clear(&c->deadline); /* from here on the exchange has its own */
-    REQUIRE(c->exchange == NULL);
-    h1_server_set_limits(c->h1, &c->proxy->current->limits);
-    c->exchange = exchange_new(c, ch, m, body, bad);
+    server_set_limits(c->http, &c->proxy->current->limits);
+    exchange_new(c, ch, m, body, bad);
 }
 
 void conn_exchange_done(struct conn *c)
 {
-    c->exchange = NULL;
-    if (c->state != CONN_OPEN) {
+    if (c->state != CONN_OPEN || !list_is_empty(&c->exchanges)) {
         return;
     }
     /* The answer may still be on its way: it has as long as it makes progress. */
@@ -216,7 +217,7 @@ static void on_send_deadline(void *arg)
 static void on_header_deadline(void *arg)
 {
     struct conn *c = arg;
-    h1_server_expire(c->h1, WHY_HEADER_TIMEOUT);
+    server_expire(c->http, WHY_HEADER_TIMEOUT);
 }
 
 static void on_begin(void *arg)
@@ -260,13 +261,14 @@ static void on_linger_deadline(void *arg)
     } else if (stream_unsent(c->stream) > 0) {
         conn_close(c, WHY_SEND_TIMEOUT);
     } else {
-        conn_close(c, c->proxy->draining ? WHY_DRAINED : WHY_NOT_KEPT_ALIVE);
+        conn_close(c, c->linger_why);
     }
 }
 
-static void on_linger(void *arg)
+static void on_linger(void *arg, enum why why)
 {
     struct conn *c = arg;
+    c->linger_why = why;
     conn_set_state(c, CONN_DRAINING);
     deadline_clear(&c->deadline);
     deadline_init(&c->deadline, on_linger_deadline, c);
@@ -277,12 +279,12 @@ static void on_closed(void *arg, enum why why)
 {
     struct conn *c = arg;
     count_bytes(c);
-    c->h1 = NULL; /* frees itself, and has closed the stream */
+    c->http = NULL; /* frees itself, and has closed the stream */
     c->stream = NULL;
     conn_close(c, why);
 }
 
-static const struct h1_server_events http_events = {
+static const struct server_events http_events = {
     .on_request = on_request,
     .on_begin = on_begin,
     .on_idle = on_idle,
@@ -295,10 +297,11 @@ void conn_open(struct conn *c, struct str early)
     struct proxy *p = c->proxy;
     conn_set_state(c, CONN_OPEN);
     deadline_clear(&c->deadline);
-    c->h1 = h1_server_new(c->stream, &p->scratch, &p->current->limits, &http_events, c);
-    h1_server_start(c->h1, early);
+    c->http =
+        h1_server_base(h1_server_new(c->stream, &p->scratch, &p->current->limits, &http_events, c));
+    server_start(c->http, early);
     if (p->draining) {
-        h1_server_last(c->h1);
+        server_last(c->http);
     }
     /* A connection that sends nothing at first is not better than a slow header. */
     deadline_init(&c->deadline, on_idle_deadline, c);

@@ -5,7 +5,7 @@
 #define HIVEDOOR_SRC_PROXY_CONN_IMPL_H
 
 #include "base/buf.h"
-#include "http/h1_server.h"
+#include "http/server.h"
 #include "loop/deadline.h"
 #include "proxy/conn.h"
 #include "proxy/exchange.h"
@@ -31,11 +31,12 @@ struct conn {
     struct addr peer;
     struct addr client;    /* peer, or from the PROXY header */
     bool client_known;     /* `client` is one that sites may judge by */
-    struct stream *stream; /* owned until h1 takes it; then borrowed */
-    struct h1_server *h1;  /* owned */
-    struct exchange *exchange;
+    struct stream *stream; /* owned until http takes it; then borrowed */
+    struct server *http;   /* owned; NULL before */
+    struct list exchanges;
     struct deadline deadline;
-    struct buf early; /* bytes read while looking for a PROXY header */
+    struct buf early;    /* bytes read while looking for a PROXY header */
+    enum why linger_why; /* with CONN_DRAINING */
     uint64_t counted_in;
     uint64_t counted_out;
     const char *tls_version; /* static, NULL before the handshake and without TLS */

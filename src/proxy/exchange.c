@@ -91,8 +91,8 @@ static const struct channel_events early_events = {
     .on_abort = on_client_abort,
 };
 
-struct exchange *exchange_new(struct conn *c, struct channel *ch, struct message *m,
-                              struct body body, enum why bad)
+void exchange_new(struct conn *c, struct channel *ch, struct message *m, struct body body,
+                  enum why bad)
 {
     struct exchange *ex = NEW(struct exchange);
     ex->proxy = conn_proxy(c);
@@ -110,15 +110,14 @@ struct exchange *exchange_new(struct conn *c, struct channel *ch, struct message
     deadline_init(&ex->deadline, NULL, NULL);
     counter_inc(ex->proxy->slot, COUNTER_EXCHANGES_HEAD);
     make_id(ex);
+    list_push_back(conn_exchanges(c), &ex->node);
     channel_bind(ch, &early_events, ex);
     channel_read(ch, false);
     if (bad != WHY_OK) {
         exchange_fail(ex, bad);
-        /* Answered already: the connection need not know of it. */
-        return ex->state == EX_FAILED || ex->state == EX_DONE ? NULL : ex;
+    } else {
+        exchange_route(ex);
     }
-    exchange_route(ex);
-    return ex->state == EX_FAILED || ex->state == EX_DONE ? NULL : ex;
 }
 
 static void count_request(struct exchange *ex, enum why why)
@@ -164,16 +163,20 @@ void exchange_finish(struct exchange *ex, enum why why)
         channel_read(ex->client, true); /* the rest of a body nobody wants runs off */
         ex->client = NULL;
     }
+    list_remove(&ex->node);
     conn_exchange_done(ex->conn);
     proxy_settings_unref(ex->settings);
     ex->settings = NULL;
     loop_free_later(ex->proxy->loop, ex);
 }
 
-void exchange_abort(struct exchange *ex, enum why why)
+void exchange_abort_all(struct list *exchanges, enum why why)
 {
-    ex->client = NULL; /* the connection closes it */
-    exchange_finish(ex, why);
+    while (!list_is_empty(exchanges)) {
+        struct exchange *ex = LIST_FIRST(exchanges, struct exchange, node);
+        ex->client = NULL; /* the connection closes it */
+        exchange_finish(ex, why);
+    }
 }
 
 static void send_reply(struct exchange *ex, struct reply *reply)
@@ -185,7 +188,8 @@ static void send_reply(struct exchange *ex, struct reply *reply)
     ex->status = reply->head.status;
     ex->response_half = EX_HALF_DONE;
     if (ex->request_half != EX_HALF_DONE) {
-        conn_last(ex->conn); /* the rest of the body is not read: say that the connection ends */
+        conn_distrust(
+            ex->conn); /* the rest of the body is not read: say that the connection ends */
     }
     channel_send_head(ex->client, &reply->head, body, (struct str){0});
     if (ex->request->method != METHOD_HEAD) {
@@ -236,7 +240,7 @@ void exchange_fail(struct exchange *ex, enum why why)
         return;
     }
     if (ends_connection(why)) {
-        conn_last(ex->conn);
+        conn_distrust(ex->conn);
     }
     struct reply reply;
     reply_error(ex->arena, why, ex->request, str_of(ex->id), &reply);

@@ -4,6 +4,7 @@
 #ifndef HIVEDOOR_SRC_PROXY_EXCHANGE_IMPL_H
 #define HIVEDOOR_SRC_PROXY_EXCHANGE_IMPL_H
 
+#include "base/list.h"
 #include "http/hop.h"
 #include "http/target.h"
 #include "loop/deadline.h"
@@ -28,6 +29,7 @@ enum exchange_state {
 enum exchange_half { EX_HALF_HEAD, EX_HALF_BODY, EX_HALF_DONE };
 
 struct exchange {
+    struct list node; /* among the connection's */
     struct proxy *proxy;
     struct conn *conn;
     struct proxy_settings *settings; /* a reference */

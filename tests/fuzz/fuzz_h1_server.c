@@ -346,9 +346,10 @@ static void on_idle(void *arg)
     REQUIRE(r->channel == NULL);
 }
 
-static void on_linger(void *arg)
+static void on_linger(void *arg, enum why why)
 {
     struct run *r = arg;
+    (void)why;
     REQUIRE(r->channel == NULL);
     note(r, STR("[linger]"));
 }
@@ -361,7 +362,7 @@ static void on_closed(void *arg, enum why why)
     r->server = NULL;
 }
 
-static const struct h1_server_events server_events = {
+static const struct server_events server_events = {
     .on_request = on_request,
     .on_begin = on_begin,
     .on_idle = on_idle,

@@ -153,8 +153,9 @@ static void on_idle(void *arg)
     note(arg, "idle");
 }
 
-static void on_linger(void *arg)
+static void on_linger(void *arg, enum why why)
 {
+    (void)why;
     note(arg, "linger");
 }
 
@@ -166,7 +167,7 @@ static void on_closed(void *arg, enum why why)
     note(r, why_label(why));
 }
 
-static const struct h1_server_events server_events = {
+static const struct server_events server_events = {
     .on_request = on_request,
     .on_begin = on_begin,
     .on_idle = on_idle,
