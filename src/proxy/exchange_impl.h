@@ -53,6 +53,7 @@ struct exchange {
     struct hop hop;
     struct str method; /* as received, for the log */
     const struct model_site *site;
+    struct str label; /* what the host has in place of the "*" of the site's name, or empty */
     const struct model_route *route;
     const struct route_use *use;
     struct deadline deadline;

@@ -3,6 +3,7 @@
 #include "exchange_impl.h"
 
 #include "http/forwarded.h"
+#include "route/capture.h"
 #include "route/path.h"
 #include "route/table.h"
 
@@ -57,8 +58,13 @@ static void redirect_site(struct exchange *ex)
         return;
     }
     struct str path = redirect_path(ex);
+    struct str to;
+    if (capture_fill(ex->arena, ex->site->redirect, ex->label, &to) != OK) {
+        exchange_fail(ex, WHY_NO_SITE); /* the label cannot stand in a host name */
+        return;
+    }
     redirect_to(ex, ex->site->redirect_code,
-                arena_printf(ex->arena, "%.*s%.*s%.*s", STR_FMT(ex->site->redirect), STR_FMT(path),
+                arena_printf(ex->arena, "%.*s%.*s%.*s", STR_FMT(to), STR_FMT(path),
                              STR_FMT(ex->target.query)));
 }
 
@@ -188,7 +194,7 @@ void exchange_route(struct exchange *ex)
         return;
     }
     size_t index = 0;
-    ex->site = route_site(ex->settings->routes, ex->target.host, &index);
+    ex->site = route_site(ex->settings->routes, ex->target.host, &index, &ex->label);
     if (ex->site == NULL) {
         exchange_fail(ex, WHY_NO_SITE);
     } else if (ex->port_tls) {

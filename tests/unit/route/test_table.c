@@ -34,9 +34,11 @@ static struct model_site sites[] = {
 static void finds(const struct route_table *t, const char *host, size_t want)
 {
     size_t index = 99;
+    struct str label;
 
-    assert_ptr_equal(route_site(t, str_of(host), &index), &sites[want]);
+    assert_ptr_equal(route_site(t, str_of(host), &index, &label), &sites[want]);
     assert_int_equal(index, want);
+    assert_int_equal(label.len, 0);
 }
 
 static void test_table_site_by_name_then_alias(void **state)
@@ -44,6 +46,7 @@ static void test_table_site_by_name_then_alias(void **state)
     const struct model m = {.sites = sites, .site_count = 3};
     struct route_table *t = route_table_new(&m);
     size_t index = 99;
+    struct str label = STR("untouched");
 
     (void)state;
     finds(t, "a.com", 0);
@@ -51,10 +54,57 @@ static void test_table_site_by_name_then_alias(void **state)
     finds(t, "r.com", 2);
     finds(t, "www.a.com", 0);
     finds(t, "www.b.com", 1);
-    assert_null(route_site(t, STR("c.com"), &index));
-    assert_null(route_site(t, STR(""), &index));
-    assert_null(route_site(t, STR("A.com"), &index));
+    assert_null(route_site(t, STR("c.com"), &index, &label));
+    assert_null(route_site(t, STR(""), &index, &label));
+    assert_null(route_site(t, STR("A.com"), &index, &label));
     assert_int_equal(index, 99);
+    assert_true(str_eq(label, STR("untouched")));
+    route_table_free(t);
+}
+
+static void finds_wild(const struct route_table *t, const struct model_site *want, const char *host,
+                       const char *want_label)
+{
+    size_t index = 99;
+    struct str label = STR("untouched");
+
+    assert_ptr_equal(route_site(t, str_of(host), &index, &label), want);
+    if (want != NULL) {
+        assert_true(str_eq(label, str_of(want_label)));
+    }
+}
+
+static void test_table_wildcard_is_one_label(void **state)
+{
+    static struct str aliases[] = {{"*.alias.com", 11}};
+    struct model_site wild[] = {
+        {.name = {"*.x.com", 7}},
+        {.name = {"www.x.com", 9}},
+        {.name = {"*.a.x.com", 9}},
+        {.name = {"plain.com", 9}, .aliases = aliases, .alias_count = 1},
+    };
+    const struct model m = {.sites = wild, .site_count = 4};
+    struct route_table *t = route_table_new(&m);
+    char host[256];
+
+    (void)state;
+    finds_wild(t, &wild[0], "pr1.x.com", "pr1");
+    finds_wild(t, &wild[0], "a.x.com", "a");
+    finds_wild(t, &wild[1], "www.x.com", ""); /* the exact name wins */
+    finds_wild(t, &wild[2], "b.a.x.com", "b");
+    finds_wild(t, &wild[3], "z.alias.com", "z");
+    finds_wild(t, NULL, "x.com", "");
+    finds_wild(t, NULL, "b.b.x.com", "");
+    finds_wild(t, NULL, ".x.com", "");
+    finds_wild(t, NULL, "alias.com", "");
+    finds_wild(t, NULL, "x", "");
+    finds_wild(t, NULL, "", "");
+    finds_wild(t, NULL, "::1", "");
+    memset(host, 'a', sizeof(host));
+    host[1] = '.';
+    size_t index = 99;
+    struct str label;
+    assert_null(route_site(t, str_n(host, sizeof(host)), &index, &label));
     route_table_free(t);
 }
 
@@ -63,9 +113,10 @@ static void test_table_without_sites(void **state)
     const struct model m = {.site_count = 0};
     struct route_table *t = route_table_new(&m);
     size_t index;
+    struct str label;
 
     (void)state;
-    assert_null(route_site(t, STR("a.com"), &index));
+    assert_null(route_site(t, STR("a.com"), &index, &label));
     route_table_free(t);
     route_table_free(NULL);
 }
@@ -88,6 +139,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_table_site_by_name_then_alias),
+        cmocka_unit_test(test_table_wildcard_is_one_label),
         cmocka_unit_test(test_table_without_sites),
         cmocka_unit_test(test_table_match_takes_the_longest_prefix),
     };
