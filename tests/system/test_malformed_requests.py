@@ -1,0 +1,193 @@
+# SPDX-License-Identifier: MIT
+"""Every request of tests/corpus/requests, as a hostile client sends it: what reaches the service is
+one unambiguous request or nothing, and each answer belongs to its request."""
+
+import contextlib
+import socket
+import struct
+
+import pytest
+from corpus import table
+from lib.access import AccessLog
+from lib.message import parse_request, parse_response
+from lib.recorder import Recorder
+
+CASES = table.load("requests")
+PATIENCE = 20
+PIECEWISE_MAX = 2000  # longer ones are cut into larger pieces
+FORWARDED = {b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host"}
+
+
+class Rig:
+    """One door and one recording service for the whole table."""
+
+    def __init__(self, door):
+        self.service = Recorder()
+        self.door = door(names=["a.test", "b.test"], workers=1, sites={
+            "a.test": {"to": self.service.url, "http": "serve"},
+            "b.test": {"to": self.service.url, "http": "serve"}},
+            extra={"limits": {"body": "64k"}})
+        self.log = AccessLog(self.door)
+        self.count = 0
+
+    def connect(self, tls):
+        sock = self.door.connect_tls("a.test") if tls else self.door.connect()
+        sock.settimeout(PATIENCE)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return sock
+
+
+@pytest.fixture(scope="module")
+def rig(binary, authority, tmp_path_factory):
+    from lib.door import Door
+
+    doors = []
+
+    def make(**options):
+        doors.append(Door(binary, tmp_path_factory.mktemp("corpus") / "door", authority, **options))
+        return doors[-1]
+    one = Rig(make)
+    yield one
+    doors[0].close()
+    one.service.close()
+
+
+class Client:
+    """Reads answers strictly; every byte must belong to one."""
+
+    def __init__(self, sock):
+        self.socket = sock
+        self.pending = b""
+        self.ended = False
+
+    def send(self, data, piece):
+        """In pieces; a door that has refused it already need not take the rest."""
+        with contextlib.suppress(OSError):
+            for at in range(0, len(data), piece):
+                self.socket.sendall(data[at:at + piece])
+
+    def more(self):
+        try:
+            data = self.socket.recv(65536)
+        except ConnectionError:
+            data = b""
+        self.pending += data
+        self.ended = not data
+
+    def answer(self, method):
+        """The next final response, or None at the end of the connection."""
+        while True:
+            found = parse_response(self.pending, method, self.ended)
+            if found is not None:
+                message, used = found
+                self.pending = self.pending[used:]
+                if message.status >= 200:
+                    return message
+            elif self.ended:
+                assert self.pending == b"", f"half an answer: {self.pending!r}"
+                return None
+            else:
+                self.more()
+
+    def is_over(self):
+        while not self.ended and not self.pending:
+            self.more()
+        return not self.pending
+
+
+def method_of(outcome):
+    return outcome.expected.split(b" ", 1)[0] if outcome.expected else b"GET"
+
+
+def hard_reset(sock):
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    sock.close()
+
+
+def normalised(message, tls):
+    """What stands in a "<" block, made of a request that arrived; asserts what is left out."""
+    host = message.values(b"host")[0]
+    for name, value in ((b"x-forwarded-for", b"127.0.0.1"), (b"x-forwarded-host", host),
+                        (b"x-forwarded-proto", b"https" if tls else b"http")):
+        assert message.values(name) == [value], message.fields
+    lines = [b"%s %s HTTP/1.1" % (message.method, message.target)]
+    lines += [n + b": " + v for n, v in message.end_to_end() if n.lower() not in FORWARDED]
+    return b"\r\n".join(lines) + b"\r\n\r\n" + message.body
+
+
+def check_answers(case, client):
+    """Reads one answer for each outcome; returns whether the connection must have ended."""
+    for outcome in case.h1:
+        answer = client.answer(method_of(outcome))
+        if outcome.verdict == "cut":
+            assert answer is None, (case.id, answer)
+            return True
+        assert answer is not None, f"{case.id}: closed without an answer to {outcome}"
+        if outcome.is_forwarded:
+            line = outcome.expected.split(b" ", 2)
+            expected = b"" if line[0] == b"HEAD" else b"answer to %s %s" % (line[0], line[1])
+            assert (answer.status, answer.body) == (200, expected), case.id
+        else:
+            assert str(answer.status) == outcome.verdict, (case.id, answer)
+        if outcome.closes:
+            assert answer.lists(b"connection", b"close"), (case.id, answer)
+            return True
+    return False
+
+
+def play(rig, case, tls, piece):
+    """One case on a connection of its own, and behind it, where it stays open, a good request."""
+    rig.count += 1
+    after = b"/after/%d" % rig.count
+    with contextlib.closing(rig.connect(tls)) as sock:
+        client = Client(sock)
+        client.send(case.raw, piece)
+        if case.then == "end":
+            sock.shutdown(socket.SHUT_WR)
+        if case.then == "reset":
+            hard_reset(sock)
+            closed = True
+        elif closed := check_answers(case, client):
+            assert client.is_over(), f"{case.id}: more came: {client.pending!r}"
+        else:
+            client.send(b"GET %s HTTP/1.1\r\nHost: a.test\r\n\r\n" % after, 4096)
+            answer = client.answer(b"GET")
+            assert answer is not None and answer.body == b"answer to GET " + after, case.id
+            assert client.pending == b""
+    reasons = [o.reason for o in case.h1 if o.reason != "-"] + ([] if closed else ["ok"])
+    assert rig.log.reasons(len(reasons)) == reasons, case.id
+    check_arrived(rig, case, tls, None if closed else after)
+
+
+# Found in the body: the head has gone on by then, and the link is cut.
+UNFINISHED = {"bad_chunk", "body_too_large", "client_abort"}
+
+
+def check_arrived(rig, case, tls, after):
+    """The service got what was to be forwarded and nothing else, to the byte."""
+    requests, rest = rig.service.take()
+    arrived = [normalised(r, tls) for r in requests if r.target != after]
+    assert arrived == [o.expected for o in case.h1 if o.is_forwarded], case.id
+    if any(o.reason in UNFINISHED for o in case.h1):
+        assert len(rest) <= 1 and all(parse_request(begun) is None for begun in rest), rest
+    else:
+        assert rest == [], f"{case.id}: the service got {rest}"
+
+
+def clean(rig):
+    """Behind a failure: what is still on its way belongs to no other case."""
+    assert rig.door.get("a.test", "/clean", tls=False)[0] == 200
+    rig.log.take(1)
+    rig.service.take()
+
+
+@pytest.mark.parametrize("case", [c for c in CASES if c.h1], ids=lambda c: c.id)
+def test_http1(rig, case):
+    piece = 1 if len(case.raw) <= PIECEWISE_MAX else len(case.raw) // 100
+    try:
+        for tls in (False, True) if case.then == "" else (False,):
+            play(rig, case, tls, max(len(case.raw), 1))
+            play(rig, case, tls, piece)
+    except BaseException:
+        clean(rig)
+        raise
