@@ -29,6 +29,7 @@ enum field_flag {
     X(TE, "te", FIELD_HOP)                                                                         \
     X(TRAILER, "trailer", 0)                                                                       \
     X(UPGRADE, "upgrade", FIELD_HOP)                                                               \
+    X(PROXY, "proxy", FIELD_HOP) /* no field of HTTP: HTTP_PROXY to CGI, so nobody may send it */  \
     X(HTTP2_SETTINGS, "http2-settings", FIELD_HOP)                                                 \
     X(EXPECT, "expect", 0)                                                                         \
     X(DATE, "date", 0)                                                                             \
@@ -60,6 +61,11 @@ enum field_id {
 
 /* The token of a name in any case; FIELD_OTHER when it means nothing to a proxy. */
 enum field_id field_lookup(struct str name);
+/*
+ * The token that a name with "_" has where names become environment variables: "X_Forwarded_For" is
+ * X-Forwarded-For to CGI, WSGI and PHP. FIELD_OTHER for names without "_": ask field_lookup.
+ */
+enum field_id field_lookup_blurred(struct str name);
 /* Lower-case name; empty for FIELD_OTHER. */
 struct str field_name(enum field_id id);
 /* Flags of enum field_flag; 0 for FIELD_OTHER. */

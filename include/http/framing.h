@@ -5,7 +5,8 @@
  *
  * Refused: Content-Length beside Transfer-Encoding; several or listed Content-Length values, even
  * equal ones; a value with anything but digits; Transfer-Encoding in HTTP/1.0; any coding but one
- * final "chunked"; Transfer-Encoding in a 1xx or 204 response.
+ * final "chunked"; Transfer-Encoding in a 1xx or 204 response; in requests also either field with
+ * "_" for "-", which services that make environment variables of names take for it.
  */
 #ifndef HIVEDOOR_HTTP_FRAMING_H
 #define HIVEDOOR_HTTP_FRAMING_H

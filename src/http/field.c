@@ -3,6 +3,8 @@
 
 #include "http/chars.h"
 
+#define BLURRED_MAX 32 /* longer than every name in the table */
+
 struct entry {
     struct str name;
     unsigned flags;
@@ -42,6 +44,7 @@ enum field_id field_lookup(struct str name)
     switch (name.len) {
     case 2: return one_of(name, FIELD_TE, FIELD_OTHER, FIELD_OTHER);
     case 4: return one_of(name, FIELD_HOST, FIELD_DATE, FIELD_OTHER);
+    case 5: return one_of(name, FIELD_PROXY, FIELD_OTHER, FIELD_OTHER);
     case 6:
         return chr_lower(name.ptr[0]) == 'e'
                    ? one_of(name, FIELD_EXPECT, FIELD_OTHER, FIELD_OTHER)
@@ -61,6 +64,18 @@ enum field_id field_lookup(struct str name)
     case 18: return one_of(name, FIELD_X_FORWARDED_SERVER, FIELD_OTHER, FIELD_OTHER);
     default: return FIELD_OTHER;
     }
+}
+
+enum field_id field_lookup_blurred(struct str name)
+{
+    char dashed[BLURRED_MAX];
+    if (name.len > sizeof(dashed) || str_find(name, '_') < 0) {
+        return FIELD_OTHER;
+    }
+    for (size_t i = 0; i < name.len; i++) {
+        dashed[i] = name.ptr[i] == '_' ? '-' : name.ptr[i];
+    }
+    return field_lookup(str_n(dashed, name.len));
 }
 
 struct str field_name(enum field_id id)

@@ -1,27 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "http/forwarded.h"
 
-#define NAME_MAX_BYTES 32 /* longer than every name in the table */
-
-/*
- * "X_Forwarded_For" is X-Forwarded-For to services that turn names into environment variables (CGI,
- * WSGI, PHP), so an untrusted client must not get it past us either.
- */
-static enum field_id lookup_blurred(struct str name)
-{
-    char dashed[NAME_MAX_BYTES];
-    if (name.len > sizeof(dashed) || str_find(name, '_') < 0) {
-        return FIELD_OTHER;
-    }
-    for (size_t i = 0; i < name.len; i++) {
-        dashed[i] = name.ptr[i] == '_' ? '-' : name.ptr[i];
-    }
-    return field_lookup(str_n(dashed, name.len));
-}
-
+/* An untrusted client must not get such a name past us with "_" either. */
 static bool speaks_of_client(const struct field *f)
 {
-    enum field_id id = f->id == FIELD_OTHER ? lookup_blurred(f->name) : f->id;
+    enum field_id id = f->id == FIELD_OTHER ? field_lookup_blurred(f->name) : f->id;
     return (field_flags(id) & FIELD_CLIENT) != 0;
 }
 

@@ -90,10 +90,22 @@ static struct body body_of(const struct claim *claim, enum body_kind otherwise)
     return (struct body){.kind = otherwise};
 }
 
+static bool has_blurred_claim(const struct message *m)
+{
+    for (size_t i = 0; i < m->field_count; i++) {
+        const struct field *f = &m->fields[i];
+        if (f->id == FIELD_OTHER &&
+            (field_flags(field_lookup_blurred(f->name)) & FIELD_FRAMING) != 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 int framing_request(const struct message *m, struct body *out_body, enum why *out_why)
 {
     struct claim claim;
-    int err = read_claim(m, &claim);
+    int err = has_blurred_claim(m) ? ERR_SYNTAX : read_claim(m, &claim);
     if (err != OK) {
         *out_why = err == ERR_UNSUPPORTED ? WHY_TRANSFER_CODING : WHY_BAD_FRAMING;
         return err;

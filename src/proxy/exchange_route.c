@@ -119,11 +119,21 @@ static int rewrite_request(struct exchange *ex)
 
 /* ---- the decision ---- */
 
+/* RFC 9110 section 10.1.1: there is one expectation, however often it is said. */
+static bool is_expectation_known(const struct message *m)
+{
+    for (size_t i = 0; i < m->field_count; i++) {
+        if (m->fields[i].id == FIELD_EXPECT && !str_ieq(m->fields[i].value, STR("100-continue"))) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static enum why check_request(const struct exchange *ex)
 {
-    const struct field *expect = message_find(ex->request, FIELD_EXPECT);
-    if (expect != NULL && !str_ieq(expect->value, STR("100-continue"))) {
-        return WHY_EXPECTATION; /* RFC 9110 section 10.1.1 */
+    if (!is_expectation_known(ex->request)) {
+        return WHY_EXPECTATION;
     }
     if (ex->request_body.kind == BODY_LENGTH && ex->request_body.length > ex->route->body_bytes) {
         return WHY_BODY_TOO_LARGE;

@@ -44,6 +44,19 @@ static void test_field_lookup_takes_nothing_near(void **state)
     }
 }
 
+static void test_field_names_blurred_by_environments(void **state)
+{
+    (void)state;
+    assert_int_equal(field_lookup_blurred(STR("X_Forwarded_For")), FIELD_X_FORWARDED_FOR);
+    assert_int_equal(field_lookup_blurred(STR("content-length")), FIELD_OTHER);
+    assert_int_equal(field_lookup_blurred(STR("CONTENT_LENGTH")), FIELD_CONTENT_LENGTH);
+    assert_int_equal(field_lookup_blurred(STR("Transfer_Encoding")), FIELD_TRANSFER_ENCODING);
+    assert_int_equal(field_lookup_blurred(STR("_Host")), FIELD_OTHER);
+    assert_int_equal(field_lookup_blurred(STR("")), FIELD_OTHER);
+    assert_int_equal(field_lookup_blurred(STR("x_____________________________________forwarded")),
+                     FIELD_OTHER);
+}
+
 static void test_field_flags_are_those_of_the_table(void **state)
 {
     (void)state;
@@ -94,6 +107,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_field_lookup_finds_every_name),
         cmocka_unit_test(test_field_lookup_takes_nothing_near),
+        cmocka_unit_test(test_field_names_blurred_by_environments),
         cmocka_unit_test(test_field_flags_are_those_of_the_table),
         cmocka_unit_test(test_field_bytes_follow_the_grammar),
         cmocka_unit_test(test_field_next_element_skips_empty_ones),

@@ -56,6 +56,11 @@ static const struct request_case requests[] = {
     {CL "5\r\n" CL "6\r\n", WHY_BAD_FRAMING, BODY_NONE, 0, false},
     {CL "0\r\ncontent-length: 5\r\n", WHY_BAD_FRAMING, BODY_NONE, 0, false},
     {CL "5\r\nX: y\r\n" CL "5\r\n", WHY_BAD_FRAMING, BODY_NONE, 0, false},
+    /* what CGI takes for a length */
+    {"Content_Length: 5\r\n", WHY_BAD_FRAMING, BODY_NONE, 0, false},
+    {"content_length: 5\r\n" CL "5\r\n", WHY_BAD_FRAMING, BODY_NONE, 0, false},
+    {"Transfer_Encoding: chunked\r\n" CL "5\r\n", WHY_BAD_FRAMING, BODY_NONE, 0, false},
+    {"Transfer-Encoding_: chunked\r\n", WHY_OK, BODY_NONE, 0, false},
     /* both */
     {CL "5\r\n" TE "chunked\r\n", WHY_BAD_FRAMING, BODY_NONE, 0, false},
     {TE "chunked\r\n" CL "5\r\n", WHY_BAD_FRAMING, BODY_NONE, 0, false},

@@ -49,6 +49,7 @@ static const struct hop_case requests[] = {
     {GET11 "Connection: upgrade\r\n", "", "", false},
     {GET10 WS "websocket\r\n", "", "", false},
     {GET11 WS "h2c\r\n", "", "", false},
+    {GET11 "Proxy: http://evil.test/\r\nX: y\r\n", "X: y\n", "", false},
     {GET11 WS "H2C\r\nHTTP2-Settings: x\r\n", "", "", false},
     {GET11 WS "h2c, websocket\r\n", "", "websocket", false},
     {GET11 WS "websocket,h2c\r\n", "", "websocket", false},
