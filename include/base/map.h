@@ -30,5 +30,7 @@ void *map_remove(struct map *m, struct str key);
 bool map_next(const struct map *m, size_t *pos, struct str *out_key, void **out_value);
 /* The keyed hash itself, for tables of one's own. */
 uint64_t map_hash(struct str key);
+/* The same with a key of the caller's, where several processes must agree. */
+uint64_t map_hash_with(const uint64_t hash_key[static 2], struct str key);
 
 #endif

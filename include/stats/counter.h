@@ -116,6 +116,15 @@ struct series_cell {
     char labels[SERIES_LABELS_MAX]; /* NUL-terminated: site="a.com",code="200" */
 };
 
+/* A worker's share of the token buckets: see stats/rate. */
+#define RATE_SETS 4096
+#define RATE_WAYS 8
+
+struct rate_cell {
+    uint64_t tag;     /* whose it is; 0: free */
+    uint64_t full_ns; /* on the monotonic clock: when the bucket is full again */
+};
+
 struct slot {
     uint64_t values[COUNTER_COUNT];
     uint32_t role;
@@ -130,6 +139,8 @@ struct slot {
     uint32_t series_count;    /* cells in use, from the first one on; written last */
     uint16_t series_index[SERIES_INDEX_SIZE]; /* the writer's hash table: cell number + 1, or 0 */
     struct series_cell series[SERIES_PER_SLOT];
+    uint64_t rate_key[2]; /* of the first slot: the hash key that all tables of rates share */
+    struct rate_cell rate[RATE_SETS][RATE_WAYS];
 };
 
 struct counters {

@@ -66,9 +66,8 @@ static void sip_word(uint64_t v[static 4], uint64_t word)
 }
 
 /* SipHash-1-3: one round a word, three at the end. */
-uint64_t map_hash(struct str key)
+uint64_t map_hash_with(const uint64_t k[static 2], struct str key)
 {
-    const uint64_t *k = hash_key();
     uint64_t v[4] = {
         k[0] ^ UINT64_C(0x736f6d6570736575),
         k[1] ^ UINT64_C(0x646f72616e646f6d),
@@ -92,6 +91,11 @@ uint64_t map_hash(struct str key)
         sip_round(v);
     }
     return v[0] ^ v[1] ^ v[2] ^ v[3];
+}
+
+uint64_t map_hash(struct str key)
+{
+    return map_hash_with(hash_key(), key);
 }
 
 struct map *map_new(void)

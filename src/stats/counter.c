@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -57,6 +58,10 @@ int counters_create(size_t slot_count, struct counters *out)
         rc = ERR_IO;
     } else {
         rc = map_slots(fd, slot_count, out);
+    }
+    if (rc == OK) {
+        uint64_t *key = out->slots[0].rate_key;
+        REQUIRE(getrandom(key, sizeof(out->slots[0].rate_key), 0) > 0);
     }
     if (rc != OK) {
         int saved = errno;
