@@ -4,6 +4,8 @@
  * Docker a name without a dot is asked as `tasks.NAME` (the tasks' own addresses) and as NAME
  * (which may be a virtual address), and the first of the two that has addresses counts; a name that
  * begins with "tasks.", has a dot, or ends in one (absolute; the dot is cut) is asked as it stands.
+ * A name that somebody else chose is asked as tasks.NAME only: Docker answers for its tasks, and
+ * never with a virtual address or what the outside says of NAME.
  *
  * Each question, A and AAAA too, is judged for itself: what one says of its addresses says nothing
  * of the other's. The one exception is an empty answer beside a positive one, which means that
@@ -25,6 +27,7 @@
 #include "dns/resolver.h"
 #include "loop/loop.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -47,11 +50,18 @@ enum service_state {
  * outcome too, even when it is an empty set. */
 typedef void (*service_fn)(void *arg, struct service *s, const struct addr *addrs, size_t count);
 
+/* Drops addresses that must not be used from a positive answer, in place; how many are left. With
+ * none left the answer counts as one that has no address, and is believed at once. */
+typedef size_t (*service_screen_fn)(void *arg, struct addr *addrs, size_t count);
+
 /* What is to be kept fresh. */
 struct service_spec {
     struct str name; /* as configured: "web", "tasks.web", "api.example.com." */
     uint16_t port;   /* which the addresses get */
     uint32_t refresh_ms;
+    bool tasks_only;          /* asked as tasks.NAME and never otherwise, wherever we are */
+    service_screen_fn screen; /* NULL: every address is taken */
+    void *screen_arg;
 };
 
 /* Starts asking at once; what `spec` holds is copied. `r` is borrowed and must outlive it. */

@@ -145,7 +145,7 @@ static void item_new(struct services *s, const struct model_target *t, uint32_t 
     it->cell = gauge_of(s, it->name);
     list_push_back(&s->items, &it->node);
     (void)map_put(s->by_name, it->name, it);
-    struct service_spec spec = {t->host, t->port, refresh_ms};
+    struct service_spec spec = {.name = t->host, .port = t->port, .refresh_ms = refresh_ms};
     it->service = service_new(s->loop, s->resolver, spec, on_service, it);
 }
 

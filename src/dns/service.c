@@ -42,6 +42,8 @@ struct service {
     char *name;         /* owned, as given */
     uint16_t port;
     uint32_t refresh_ms;
+    service_screen_fn screen;
+    void *screen_arg;
     service_fn fn;
     void *arg;
     enum service_state state;
@@ -146,12 +148,19 @@ static void lane_forget(struct lane *lane)
 
 static void lane_learn(struct lane *lane, const struct addr *addrs, size_t count)
 {
+    const struct service *s = lane->s;
+
     lane_forget(lane);
     lane->addrs = mem_dup(addrs, count * sizeof(*addrs));
-    lane->count = count;
+    lane->count = s->screen != NULL ? s->screen(s->screen_arg, lane->addrs, count) : count;
+    if (lane->count == 0) {
+        lane_forget(lane);
+        lane->last = RESOLVER_EMPTY;
+        return;
+    }
     lane->state = LANE_GOOD;
-    for (size_t i = 0; i < count; i++) {
-        addr_set_port(&lane->addrs[i], lane->s->port);
+    for (size_t i = 0; i < lane->count; i++) {
+        addr_set_port(&lane->addrs[i], s->port);
     }
 }
 
@@ -356,15 +365,19 @@ struct service *service_new(struct loop *loop, struct resolver *r, struct servic
     s->name = str_dup(name);
     s->port = spec.port;
     s->refresh_ms = spec.refresh_ms;
+    s->screen = spec.screen;
+    s->screen_arg = spec.screen_arg;
     s->fn = fn;
     s->arg = arg;
     timer_init(&s->round, loop, on_round, s);
     timer_init(&s->settle, loop, on_settle, s);
     timer_init(&s->doubt, loop, on_settle, s);
-    if (resolver_is_docker(r) && str_find(name, '.') < 0) {
+    if (spec.tasks_only || (resolver_is_docker(r) && str_find(name, '.') < 0)) {
         add_stage(s, "tasks.", name);
     }
-    add_stage(s, "", str_ends(name, STR(".")) ? str_sub(name, 0, name.len - 1) : name);
+    if (!spec.tasks_only) {
+        add_stage(s, "", str_ends(name, STR(".")) ? str_sub(name, 0, name.len - 1) : name);
+    }
     on_round(s);
     return s;
 }

@@ -65,7 +65,7 @@ static void on_set(void *arg, struct service *s, const struct addr *addrs, size_
 
 static void start(struct scene *t, const char *name, uint32_t refresh_ms)
 {
-    struct service_spec spec = {str_of(name), PORT, refresh_ms};
+    struct service_spec spec = {.name = str_of(name), .port = PORT, .refresh_ms = refresh_ms};
 
     t->s = service_new(t->loop, t->r, spec, on_set, t);
     assert_int_equal(t->published, 0);
@@ -469,6 +469,51 @@ static void test_service_outside_docker_asks_no_tasks(void **state)
     teardown(&t);
 }
 
+/* A screen for tests: nothing of 10.0.6.0/24. */
+static size_t drop_six(void *arg, struct addr *addrs, size_t count)
+{
+    struct addr_net six;
+    size_t kept = 0;
+
+    assert_non_null(arg);
+    assert_int_equal(addr_net_parse(STR("10.0.6.0/24"), &six), OK);
+    for (size_t i = 0; i < count; i++) {
+        if (!addr_net_has(&six, &addrs[i])) {
+            addrs[kept++] = addrs[i];
+        }
+    }
+    return kept;
+}
+
+static void test_service_of_tasks_only_is_screened(void **state)
+{
+    struct scene t;
+
+    (void)state;
+    setup(&t, "127.0.0.1");
+    struct service_spec spec = {.name = STR("pr1_web"),
+                                .port = PORT,
+                                .refresh_ms = QUICK_MS,
+                                .tasks_only = true,
+                                .screen = drop_six,
+                                .screen_arg = &t};
+    dns_script_addrs(t.dns, "pr1_web", RESOLVER_A, "10.0.0.9");
+    dns_script_addrs(t.dns, "tasks.pr1_web", RESOLVER_A, "10.0.6.1 10.0.0.1 10.0.6.2 10.0.0.2");
+    t.s = service_new(t.loop, t.r, spec, on_set, &t);
+    WAIT_FOR(&t, t.published == 1);
+    assert_string_equal(t.set, "10.0.0.1:5000 10.0.0.2:5000");
+    /* An answer of nothing else is believed: what it leaves out is gone. */
+    dns_script_addrs(t.dns, "tasks.pr1_web", RESOLVER_A, "10.0.6.1");
+    WAIT_FOR(&t, t.published == 2);
+    assert_string_equal(t.set, "");
+    assert_int_equal(state_of(&t), SERVICE_ABSENT);
+    dns_script_addrs(t.dns, "tasks.pr1_web", RESOLVER_A, "10.0.0.3");
+    WAIT_FOR(&t, t.published == 3);
+    assert_string_equal(t.set, "10.0.0.3:5000");
+    assert_int_equal(asked(&t, "pr1_web"), 0);
+    teardown(&t);
+}
+
 static void test_service_free_in_callback_and_with_open_questions(void **state)
 {
     struct scene t;
@@ -507,6 +552,7 @@ int main(void)
         cmocka_unit_test(test_service_docker_falls_back_to_the_name),
         cmocka_unit_test(test_service_docker_asks_other_names_as_they_stand),
         cmocka_unit_test(test_service_outside_docker_asks_no_tasks),
+        cmocka_unit_test(test_service_of_tasks_only_is_screened),
         cmocka_unit_test(test_service_free_in_callback_and_with_open_questions),
     };
 
