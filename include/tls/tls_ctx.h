@@ -22,6 +22,9 @@ struct tls_ctx_env {
     const char *const *alpn;               /* borrowed; NULL: none */
 };
 
+/* What both sides of TLS have in common: versions from `min_version` on, ciphers, groups, no
+ * renegotiation, no compression. ERR_TLS with the OpenSSL error left on the queue. */
+int tls_ctx_harden(struct ssl_ctx_st *ctx, int min_version) MUST_USE;
 /* An SSL_CTX without certificate; the caller's. `env` is kept and must outlive it. ERR_TLS with the
  * OpenSSL error left on the queue. */
 int tls_ctx_new(const struct tls_ctx_env *env, struct ssl_ctx_st **out_ctx) MUST_USE;

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A TLS stream (server side): the stream ops over OpenSSL behind an own pair of BIOs. Ciphertext is
- * read into one large scratch buffer of the worker and served from there; records written gather in
- * the stream's output buffer and go out once a loop turn. No other floor knows OpenSSL.
+ * A TLS stream, of either side: the stream ops over OpenSSL behind an own pair of BIOs. Ciphertext
+ * is read into one large scratch buffer of the worker and served from there; records written gather
+ * in the stream's output buffer and go out once a loop turn. No other floor knows OpenSSL.
  */
 #ifndef HIVEDOOR_TLS_TLS_STREAM_H
 #define HIVEDOOR_TLS_TLS_STREAM_H
 
 #include "net/stream.h"
+#include "tls/tls_client.h"
 #include "tls/tls_server.h"
 
 #include <stdbool.h>
@@ -27,6 +28,9 @@ void tls_worker_free(struct tls_worker *w);
 /* Takes the descriptor and a reference on `server`. Nothing is wanted yet. Never NULL. */
 struct stream *tls_stream_accept(struct tls_worker *w, struct tls_server *server, int fd,
                                  stream_fn fn, void *arg);
+/* The same as the client of a service. */
+struct stream *tls_stream_connect(struct tls_worker *w, struct tls_client *client, int fd,
+                                  stream_fn fn, void *arg);
 /* Bytes already read from the descriptor (behind a PROXY header), before the first call of
  * tls_stream_handshake; at most TLS_EARLY_MAX. They are copied. */
 #define TLS_EARLY_MAX (64 * 1024)
@@ -34,6 +38,7 @@ void tls_stream_feed(struct stream *s, struct str early);
 /*
  * Drives the handshake; call when readable (and once at the start). OK when done (stays OK),
  * ERR_AGAIN, ERR_TLS, ERR_NOT_FOUND (refused: no certificate for the name; alert sent),
+ * ERR_DENIED (as a client: the service's certificate is not accepted; alert sent),
  * ERR_PROTOCOL (the first bytes are plain HTTP), ERR_EOF (closed before the first byte) or
  * ERR_RESET. After a failure the same answer comes again. After ERR_PROTOCOL what is written goes
  * out as it is, so that the client can be told in its own language; nothing can be read.
@@ -52,7 +57,8 @@ struct tls_info {
 void tls_stream_info(const struct stream *s, struct tls_info *out_info);
 /* Whether the certificate of this connection covers `host` (lower case). */
 bool tls_stream_covers(const struct stream *s, struct str host);
-/* One line for the log on the last OpenSSL error of this stream ("unsupported protocol"). */
+/* A few words for the log on the last OpenSSL error of this stream ("unsupported protocol"), or on
+ * what is wrong with the peer's certificate ("certificate has expired"); static storage. */
 const char *tls_stream_error(const struct stream *s);
 
 #endif

@@ -88,13 +88,22 @@ static bool set_groups(SSL_CTX *ctx)
     return SSL_CTX_set1_groups_list(ctx, classic) == 1;
 }
 
+int tls_ctx_harden(struct ssl_ctx_st *ctx, int min_version)
+{
+    (void)SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
+    (void)SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
+                                    SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+    bool good = SSL_CTX_set_min_proto_version(ctx, min_version) == 1 &&
+                SSL_CTX_set_max_proto_version(ctx, 0) == 1 &&
+                SSL_CTX_set_cipher_list(ctx, ciphers_12) == 1 &&
+                SSL_CTX_set_ciphersuites(ctx, ciphers_13) == 1 && set_groups(ctx);
+    return good ? OK : ERR_TLS;
+}
+
 static bool set_up(SSL_CTX *ctx, const struct tls_ctx_env *env)
 {
     (void)SSL_CTX_set_app_data(ctx, (void *)(uintptr_t)env);
-    (void)SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
-                                       SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA);
-    (void)SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
-                                    SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+    (void)SSL_CTX_set_options(ctx, SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA);
     (void)SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
     (void)SSL_CTX_set_tlsext_servername_callback(ctx, on_servername);
     if (env->alpn != NULL && env->alpn[0] != NULL) {
@@ -106,10 +115,7 @@ static bool set_up(SSL_CTX *ctx, const struct tls_ctx_env *env)
         return false;
     }
     return SSL_CTX_set_num_tickets(ctx, env->tickets == NULL ? 0 : 1) == 1 &&
-           SSL_CTX_set_min_proto_version(ctx, env->min_version) == 1 &&
-           SSL_CTX_set_max_proto_version(ctx, 0) == 1 &&
-           SSL_CTX_set_cipher_list(ctx, ciphers_12) == 1 &&
-           SSL_CTX_set_ciphersuites(ctx, ciphers_13) == 1 && set_groups(ctx);
+           tls_ctx_harden(ctx, env->min_version) == OK;
 }
 
 int tls_ctx_new(const struct tls_ctx_env *env, struct ssl_ctx_st **out_ctx)

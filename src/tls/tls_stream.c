@@ -141,10 +141,24 @@ static void tls_want(struct stream *st, unsigned want)
     tls_stream_announce(s);
 }
 
+/* A service is told the end (RFC 8446 section 6.1); without that OpenSSL would hold the session for
+ * cut and never resume it. */
+static void say_goodbye(struct tls_stream *s)
+{
+    if (s->client == NULL || s->state != TLS_OPEN || s->ending || s->write_rc != OK) {
+        return;
+    }
+    tls_out_open(s);
+    tls_err_forget();
+    (void)SSL_shutdown(s->ssl);
+    tls_err_forget();
+}
+
 static void tls_close(struct stream *st)
 {
     struct tls_stream *s = tls_stream_of(st);
 
+    say_goodbye(s);
     /* What was written in this turn, or an alert, goes out if the kernel takes it. */
     if (buf_len(&s->out) > 0 && !s->blocked) {
         (void)tls_out_send(s);
@@ -160,6 +174,8 @@ static void tls_close(struct stream *st)
     s->ssl = NULL;
     tls_server_unref(s->server);
     s->server = NULL;
+    tls_client_unref(s->client);
+    s->client = NULL;
     s->pick.identity = NULL;
     buf_fini(&s->in);
     buf_clear(&s->out);
@@ -187,7 +203,9 @@ static const struct tls_stream *open_tls(const struct stream *st)
 /* The SSL, or a stream whose handshake fails at once: the caller has one way less to fail. */
 static void start(struct tls_stream *s)
 {
-    if (tls_server_ssl(s->server, &s->pick, &s->ssl) != OK) {
+    int rc = s->client != NULL ? tls_client_ssl(s->client, &s->ssl)
+                               : tls_server_ssl(s->server, &s->pick, &s->ssl);
+    if (rc != OK) {
         s->error = tls_err_take();
         s->failed_rc = ERR_TLS;
         s->read_rc = ERR_TLS;
@@ -198,20 +216,39 @@ static void start(struct tls_stream *s)
     SSL_set_bio(s->ssl, bio, bio);
 }
 
-struct stream *tls_stream_accept(struct tls_worker *w, struct tls_server *server, int fd,
-                                 stream_fn fn, void *arg)
+/* A stream that is neither side's yet. */
+static struct tls_stream *stream_new(struct tls_worker *w, int fd, stream_fn fn, void *arg)
 {
     struct tls_stream *s = NEW(struct tls_stream);
 
     s->base = (struct stream){.ops = &tls_ops, .loop = w->loop, .fd = fd, .fn = fn, .arg = arg};
     s->worker = w;
-    s->server = tls_server_ref(server);
+    s->verdict = X509_V_OK;
     s->bio.out = &s->out;
     list_init(&s->dirty);
     loop_task_init(&s->again, on_again, s);
     buf_init(&s->in, TLS_SCRATCH);
     buf_init(&s->out, TLS_OUT_LIMIT);
     watch_init(&s->base.watch, w->loop, fd, on_watch, s);
+    return s;
+}
+
+struct stream *tls_stream_accept(struct tls_worker *w, struct tls_server *server, int fd,
+                                 stream_fn fn, void *arg)
+{
+    struct tls_stream *s = stream_new(w, fd, fn, arg);
+
+    s->server = tls_server_ref(server);
+    start(s);
+    return &s->base;
+}
+
+struct stream *tls_stream_connect(struct tls_worker *w, struct tls_client *client, int fd,
+                                  stream_fn fn, void *arg)
+{
+    struct tls_stream *s = stream_new(w, fd, fn, arg);
+
+    s->client = tls_client_ref(client);
     start(s);
     return &s->base;
 }
@@ -257,14 +294,33 @@ static int step(struct tls_stream *s)
          * nothing of what it makes us answer. */
         return s->bio.in_len == 0 ? ERR_AGAIN : fail(s, ERR_TLS, TLS_FAILED);
     }
+    if (s->client != NULL && SSL_get_verify_mode(s->ssl) != SSL_VERIFY_NONE) {
+        s->verdict = SSL_get_verify_result(s->ssl);
+    }
+    if (s->verdict != X509_V_OK) {
+        return fail(s, ERR_DENIED, TLS_FAILED);
+    }
     return fail(s, s->pick.err == ERR_NOT_FOUND ? ERR_NOT_FOUND : ERR_TLS, TLS_FAILED);
+}
+
+/* The client speaks first. */
+static int speak(struct tls_stream *s)
+{
+    if (s->client == NULL || s->spoke) {
+        return ERR_AGAIN;
+    }
+    s->spoke = true;
+    return step(s);
 }
 
 static int drive(struct tls_stream *s)
 {
     bool drained = false;
-    int rc = OK;
+    int rc = speak(s);
 
+    if (rc != ERR_AGAIN) {
+        return rc;
+    }
     for (int fills = 0; fills <= TLS_FILLS_MAX; fills++) {
         if (s->bio.in_len > 0) {
             if (!s->spoke && is_http(s)) {
@@ -363,5 +419,8 @@ bool tls_stream_covers(const struct stream *st, struct str host)
 
 const char *tls_stream_error(const struct stream *st)
 {
-    return tls_err_text(open_tls(st)->error);
+    const struct tls_stream *s = open_tls(st);
+
+    return s->verdict != X509_V_OK ? X509_verify_cert_error_string(s->verdict)
+                                   : tls_err_text(s->error);
 }

@@ -43,7 +43,8 @@ enum tls_state {
 struct tls_stream {
     struct stream base; /* first */
     struct tls_worker *worker;
-    struct tls_server *server; /* a reference */
+    struct tls_server *server; /* a reference; NULL: we are the client */
+    struct tls_client *client; /* a reference; NULL: we are the server */
     SSL *ssl;                  /* owned; NULL if it could not be made, and once closed */
     struct tls_bio bio;
     struct tls_pick pick;
@@ -56,6 +57,7 @@ struct tls_stream {
     int read_rc;         /* OK, or how reading ended */
     int write_rc;        /* OK, or how writing ended */
     unsigned long error; /* OpenSSL's */
+    long verdict;        /* on the peer's certificate; X509_V_OK */
     bool serves_left;    /* the window lies in `in`, not in the worker's scratch */
     bool more;           /* the last read stopped before everything inside was read */
     bool spoke;          /* the client's first bytes were looked at */
