@@ -42,5 +42,8 @@ int h1_parse_request(struct str head, const struct h1_limits *limits, struct mes
                      enum why *out_why) MUST_USE;
 int h1_parse_response(struct str head, const struct h1_limits *limits, struct message *m,
                       enum why *out_why) MUST_USE;
+/* Adds the fields of a trailer section (h1_chunk_trailers) to `m`; the bytes must live as long as
+ * the message. ERR_LIMIT above `max` fields, ERR_SYNTAX. */
+int h1_parse_trailers(struct str lines, size_t max, struct message *m) MUST_USE;
 
 #endif

@@ -11,9 +11,13 @@
 
 #include <stdbool.h>
 
+/* What Connection named, beside its usual options. */
+struct hop_names;
+
 struct hop {
     struct str upgrade; /* protocols asked for or chosen; empty if none; in the message's arena */
     bool te_trailers;   /* TE: trailers was there (it is added again by whoever supports it) */
+    const struct hop_names *names; /* in the message's arena; NULL for none */
 };
 
 /* Removes them and says what they were. Framing fields are removed too: the writers add them; only
@@ -21,5 +25,7 @@ struct hop {
  * elsewhere). An Upgrade counts only with "Connection: upgrade", in HTTP/1.1, and never for "h2c".
  */
 void hop_strip(struct message *m, struct hop *out_hop);
+/* Removes from the trailers of that message what its Connection named. */
+void hop_strip_trailers(struct message *m, const struct hop *hop);
 
 #endif

@@ -10,6 +10,8 @@
 #define OVERHEAD_MAX       (16 * 1024)
 #define OVERHEAD_PER_CHUNK 16
 
+#define KEPT_FIRST 256
+
 enum chunk_state {
     CHUNK_SIZE,
     CHUNK_SPACE, /* white space behind the size: a ";" must follow */
@@ -28,9 +30,9 @@ enum chunk_state {
     CHUNK_LIMIT, /* ERR_LIMIT from now on */
 };
 
-void h1_chunk_init(struct h1_chunk *c)
+void h1_chunk_init(struct h1_chunk *c, struct arena *arena)
 {
-    *c = (struct h1_chunk){.state = CHUNK_SIZE};
+    *c = (struct h1_chunk){.state = CHUNK_SIZE, .arena = arena};
 }
 
 static int to(struct h1_chunk *c, enum chunk_state state)
@@ -120,12 +122,34 @@ static int on_size_lf(struct h1_chunk *c, char b)
     return to(c, c->left > 0 ? CHUNK_DATA : CHUNK_TRAILER_START);
 }
 
+/* Byte number line_bytes of the trailer section. */
+static void keep(struct h1_chunk *c, char b)
+{
+    if (c->arena == NULL) {
+        return;
+    }
+    if (c->line_bytes > c->kept_cap) {
+        uint32_t cap = c->kept_cap == 0 ? KEPT_FIRST : 2 * c->kept_cap;
+        char *kept = arena_alloc(c->arena, cap);
+        if (c->kept_cap > 0) {
+            memcpy(kept, c->kept, c->kept_cap);
+        }
+        c->kept = kept;
+        c->kept_cap = cap;
+    }
+    c->kept[c->line_bytes - 1] = b;
+}
+
 /* Trailers are of the field grammar, or the peer means something else than we do. */
 static int on_trailer(struct h1_chunk *c, char b)
 {
+    if (c->state == CHUNK_TRAILER_START && b == '\r') {
+        return to(c, CHUNK_END_LF);
+    }
     if (++c->line_bytes > H1_CHUNK_TRAILER_MAX) {
         return over(c);
     }
+    keep(c, b);
     if (c->state == CHUNK_TRAILER_LF) {
         return expect(c, b, '\n', CHUNK_TRAILER_START);
     }
@@ -139,7 +163,7 @@ static int on_trailer(struct h1_chunk *c, char b)
         return to(c, CHUNK_TRAILER_NAME);
     }
     if (c->state == CHUNK_TRAILER_START) {
-        return expect(c, b, '\r', CHUNK_END_LF);
+        return bad(c); /* obs-fold, or a field without a name */
     }
     return expect(c, b, ':', CHUNK_TRAILER_VALUE);
 }
@@ -208,4 +232,10 @@ int h1_chunk_decode(struct h1_chunk *c, struct str in, size_t *out_used, struct 
     *out_data = str_n(in.ptr + i, n);
     *out_used = i + n;
     return OK;
+}
+
+struct str h1_chunk_trailers(const struct h1_chunk *c)
+{
+    bool has = c->state == CHUNK_DONE && c->kept != NULL;
+    return has ? str_n(c->kept, c->line_bytes) : STR("");
 }

@@ -37,6 +37,7 @@ enum h1_client_out {
     H1_OUT_HEAD, /* nothing sent yet */
     H1_OUT_LENGTH,
     H1_OUT_CHUNKED,
+    H1_OUT_TRAILERS, /* the last chunk is written, with trailers; the end follows */
     H1_OUT_TUNNEL,
     H1_OUT_SHUT,   /* a tunnel's end: our side is shut once everything is sent */
     H1_OUT_BROKEN, /* the service takes no more; the owner does not know and goes on */

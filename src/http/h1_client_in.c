@@ -4,6 +4,7 @@
 
 #include "h1_client_impl.h"
 #include "http/framing.h"
+#include "http/trailer.h"
 
 /* The response is complete; `rest` bytes came behind it, which nobody asked for: a connection that
  * sends such is not used again (RFC 9112 section 9.2). */
@@ -39,7 +40,7 @@ static void enter_body(struct h1_client *c, struct body body)
         break;
     case BODY_CHUNKED:
         c->in = H1_IN_CHUNKED;
-        h1_chunk_init(&c->chunk);
+        h1_chunk_init(&c->chunk, c->arena);
         break;
     case BODY_UNTIL_CLOSE:
         c->in = H1_IN_CLOSE;
@@ -123,11 +124,35 @@ static size_t step_length(struct h1_client *c, struct str bytes)
     return n;
 }
 
+/* The trailer section is checked whoever wants it; a callback may end the exchange. */
+static int take_trailers(struct h1_client *c)
+{
+    struct str lines = h1_chunk_trailers(&c->chunk);
+    if (lines.len == 0) {
+        return OK;
+    }
+    struct message *m = arena_alloc(c->arena, sizeof(*m));
+    message_init(m, c->arena);
+    int err = h1_parse_trailers(lines, c->limits.fields, m);
+    if (err != OK) {
+        return err;
+    }
+    trailer_filter(m);
+    const struct channel_events *events = h1_client_owner(c);
+    if (m->field_count > 0 && events->on_trailers != NULL) {
+        events->on_trailers(c->channel.arg, m);
+    }
+    return OK;
+}
+
 static size_t step_chunked(struct h1_client *c, struct str bytes)
 {
     size_t used = 0;
     struct str data = {"", 0};
     int err = h1_chunk_decode(&c->chunk, bytes, &used, &data);
+    if (err == ERR_EOF && take_trailers(c) != OK) {
+        err = ERR_SYNTAX;
+    }
     if (err != OK && err != ERR_AGAIN && err != ERR_EOF) {
         h1_client_end(c, WHY_UPSTREAM_BAD_CHUNK);
         return used;

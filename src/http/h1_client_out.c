@@ -173,6 +173,18 @@ static void send_data(struct channel *ch, struct str data)
     emit(c, iov, 2);
 }
 
+static void send_trailers(struct channel *ch, struct message *m)
+{
+    struct h1_client *c = client_of(ch);
+    if (!h1_client_is_busy(c) || c->out != H1_OUT_CHUNKED) {
+        return;
+    }
+    c->out = H1_OUT_TRAILERS;
+    if (h1_write_trailers(&c->out_buf, m) != OK) {
+        h1_client_end_later(c, WHY_INTERNAL);
+    }
+}
+
 static void send_end(struct channel *ch)
 {
     struct h1_client *c = client_of(ch);
@@ -192,6 +204,10 @@ static void send_end(struct channel *ch)
         c->out = H1_OUT_DONE;
         iov[1] = (struct iovec){.iov_base = last, .iov_len = sizeof(last) - 1};
         emit(c, iov, 2);
+        break;
+    case H1_OUT_TRAILERS:
+        c->out = H1_OUT_DONE;
+        emit(c, iov, 1);
         break;
     case H1_OUT_TUNNEL: c->out = H1_OUT_SHUT; break;
     case H1_OUT_BROKEN: c->out = H1_OUT_LOST; break;
@@ -239,6 +255,7 @@ const struct channel_ops h1_client_channel_ops = {
     .name = "h1_client",
     .send_head = send_head,
     .send_data = send_data,
+    .send_trailers = send_trailers,
     .send_end = send_end,
     .read = set_reading,
     .unsent = unsent,

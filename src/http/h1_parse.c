@@ -170,8 +170,8 @@ static int parse_field(struct cursor *c, struct message *m)
     return OK;
 }
 
-/* Fields up to the empty line, which must be the end of the head. */
-static int parse_fields(struct cursor *c, size_t max, struct message *m)
+/* Fields up to an empty line or the end. */
+static int parse_lines(struct cursor *c, size_t max, struct message *m)
 {
     while (c->ptr < c->end && *c->ptr != '\r') {
         if (m->field_count == max) {
@@ -181,6 +181,16 @@ static int parse_fields(struct cursor *c, size_t max, struct message *m)
         if (err != OK) {
             return err;
         }
+    }
+    return OK;
+}
+
+/* Fields up to the empty line, which must be the end of the head. */
+static int parse_fields(struct cursor *c, size_t max, struct message *m)
+{
+    int err = parse_lines(c, max, m);
+    if (err != OK) {
+        return err;
     }
     return take_crlf(c) && c->ptr == c->end ? OK : ERR_SYNTAX;
 }
@@ -216,4 +226,11 @@ int h1_parse_response(struct str head, const struct h1_limits *limits, struct me
         *out_why = err == ERR_LIMIT ? WHY_UPSTREAM_HEADER_TOO_LARGE : WHY_UPSTREAM_BAD_HEAD;
     }
     return err;
+}
+
+int h1_parse_trailers(struct str lines, size_t max, struct message *m)
+{
+    struct cursor c = {lines.ptr, lines.ptr + lines.len};
+    int err = parse_lines(&c, max, m);
+    return err == OK && c.ptr < c.end ? ERR_SYNTAX : err;
 }

@@ -49,7 +49,8 @@ struct h1_server {
     bool last;        /* the next answer closes the connection */
     bool stalled;     /* the owner saw too much unsent and waits for on_writable */
     bool broken;      /* the request has no readable end: whatever comes is thrown away */
-    bool chunked_out; /* the response body is framed in chunks */
+    bool chunked_out; /* the response body is framed in chunks, its last one still to come */
+    bool trailers;    /* the client said that it takes them */
     enum why failure; /* found inside an op, told at the end of the turn */
 
     struct arena arena; /* of the current request */

@@ -4,6 +4,7 @@
 
 #include "h1_server_impl.h"
 #include "http/framing.h"
+#include "http/trailer.h"
 
 /* Most empty lines and heads handled before others get their turn. */
 #define READS_A_TURN 4
@@ -20,9 +21,11 @@ static void begin_exchange(struct h1_server *s, enum why bad)
     s->broken = bad != WHY_OK;
     s->channel.events = NULL;
     if (body.kind == BODY_CHUNKED) {
-        h1_chunk_init(&s->chunk);
+        h1_chunk_init(&s->chunk, &s->arena);
     }
     s->keeps_alive = bad == WHY_OK && framing_keeps_alive(&s->request);
+    s->trailers = bad == WHY_OK && s->request.version == HTTP_1_1 &&
+                  message_lists(&s->request, FIELD_TE, STR("trailers"));
     s->events->on_request(s->arg, &s->channel, &s->request, body, bad);
 }
 
@@ -132,6 +135,27 @@ static void body_broke(struct h1_server *s, enum why why)
     }
 }
 
+/* The trailer section is checked whoever wants it. */
+static int take_trailers(struct h1_server *s)
+{
+    struct str lines = h1_chunk_trailers(&s->chunk);
+    if (lines.len == 0) {
+        return OK;
+    }
+    struct message *m = (struct message *)arena_alloc(&s->arena, sizeof(*m));
+    message_init(m, &s->arena);
+    int err = h1_parse_trailers(lines, s->limits.fields, m);
+    if (err != OK) {
+        return err;
+    }
+    trailer_filter(m);
+    const struct channel_events *events = s->channel.events;
+    if (m->field_count > 0 && events != NULL && events->on_trailers != NULL) {
+        events->on_trailers(s->channel.arg, m);
+    }
+    return OK;
+}
+
 static size_t handle_chunked(struct h1_server *s, struct str data)
 {
     size_t used = 0;
@@ -141,8 +165,10 @@ static size_t handle_chunked(struct h1_server *s, struct str data)
     if (s->state != H1_SERVER_EXCHANGE) {
         return used;
     }
-    if (err == ERR_EOF) {
-        body_ended(s);
+    if (err == ERR_EOF && take_trailers(s) == OK) {
+        if (s->state == H1_SERVER_EXCHANGE) {
+            body_ended(s);
+        }
     } else if (err != OK && err != ERR_AGAIN) {
         body_broke(s, WHY_BAD_CHUNK);
         return data.len;

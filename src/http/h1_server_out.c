@@ -110,8 +110,8 @@ static void send_head(struct channel *ch, struct message *m, struct body body, s
     if (interim && s->request.version == HTTP_1_0) {
         return; /* RFC 9110 section 15.2: never to an HTTP/1.0 client */
     }
-    struct h1_response_opts opts = {.is_head = s->request.method == METHOD_HEAD,
-                                    .upgrade = upgrade};
+    struct h1_response_opts opts = {
+        .is_head = s->request.method == METHOD_HEAD, .trailers = s->trailers, .upgrade = upgrade};
     if (!interim) {
         bool close = false;
         opts.body = frame_body(s, m, body, &close);
@@ -172,6 +172,20 @@ static void send_data(struct channel *ch, struct str data)
     }
 }
 
+/* RFC 9110 section 6.5.1: only to a client that said it takes them; others get the body alone. */
+static void send_trailers(struct channel *ch, struct message *m)
+{
+    struct h1_server *s = server_of(ch);
+    if (s->state != H1_SERVER_EXCHANGE || s->failure != WHY_NONE || !s->chunked_out ||
+        !s->trailers) {
+        return;
+    }
+    s->chunked_out = false;
+    if (h1_write_trailers(&s->out_buf, m) != OK) {
+        fail_later(s, WHY_INTERNAL);
+    }
+}
+
 static void send_end(struct channel *ch)
 {
     struct h1_server *s = server_of(ch);
@@ -227,6 +241,7 @@ const struct channel_ops h1_server_channel_ops = {
     .name = "h1",
     .send_head = send_head,
     .send_data = send_data,
+    .send_trailers = send_trailers,
     .send_end = send_end,
     .read = set_reading,
     .unsent = unsent,

@@ -2,6 +2,7 @@
 #include "http/h1_write.h"
 
 #include "http/chars.h"
+#include "http/trailer.h"
 
 /*
  * A head is written in two passes: the first checks every part and adds up an upper bound, the
@@ -55,6 +56,21 @@ static void put_upgrade(struct out *o, struct str upgrade)
     put_field(o, STR("Upgrade"), upgrade);
 }
 
+/* TE concerns this connection only, and says so: RFC 9110 section 10.1.4. */
+static void put_request_connection(struct out *o, const struct message *m, struct str upgrade)
+{
+    if (message_find(m, FIELD_TE) == NULL) {
+        if (upgrade.len > 0) {
+            put_upgrade(o, upgrade);
+        }
+        return;
+    }
+    put_field(o, STR("Connection"), upgrade.len > 0 ? STR("te, upgrade") : STR("te"));
+    if (upgrade.len > 0) {
+        put_field(o, STR("Upgrade"), upgrade);
+    }
+}
+
 /* Fields that only this file writes. */
 static bool is_ours(const struct field *f)
 {
@@ -80,11 +96,13 @@ static int check_fields(const struct message *m, struct str upgrade, size_t *byt
     return OK;
 }
 
-static void put_fields(struct out *o, const struct message *m)
+/* `trailers`: whether some can follow; Trailer would announce what never comes. */
+static void put_fields(struct out *o, const struct message *m, bool trailers)
 {
     for (size_t i = 0; i < m->field_count; i++) {
-        if (!is_ours(&m->fields[i])) {
-            put_field(o, m->fields[i].name, m->fields[i].value);
+        const struct field *f = &m->fields[i];
+        if (!is_ours(f) && (trailers || f->id != FIELD_TRAILER)) {
+            put_field(o, f->name, f->value);
         }
     }
 }
@@ -131,7 +149,7 @@ int h1_write_request(struct buf *out, const struct message *m, struct body body,
     put(&o, STR(" "));
     put(&o, m->target);
     put(&o, STR(" HTTP/1.1\r\n"));
-    put_fields(&o, m);
+    put_fields(&o, m, body.kind == BODY_CHUNKED);
     if (body.kind == BODY_CHUNKED) {
         put_field(&o, STR("Transfer-Encoding"), STR("chunked"));
     } else if (body.kind == BODY_LENGTH) {
@@ -139,9 +157,7 @@ int h1_write_request(struct buf *out, const struct message *m, struct body body,
     } else if (wants_length(m->method)) {
         put_length(&o, 0);
     }
-    if (upgrade.len > 0) {
-        put_upgrade(&o, upgrade);
-    }
+    put_request_connection(&o, m, upgrade);
     put(&o, STR("\r\n"));
     finish(out, from, &o, bytes);
     return OK;
@@ -212,9 +228,32 @@ int h1_write_response(struct buf *out, const struct message *m, const struct h1_
     put(&o, STR(" "));
     put(&o, m->reason);
     put(&o, STR("\r\n"));
-    put_fields(&o, m);
+    put_fields(&o, m, opts->trailers && opts->body.kind == BODY_CHUNKED && !opts->is_head);
     put_response_framing(&o, m, opts);
     put_response_connection(&o, m, opts);
+    put(&o, STR("\r\n"));
+    finish(out, from, &o, bytes);
+    return OK;
+}
+
+int h1_write_trailers(struct buf *out, const struct message *m)
+{
+    size_t bytes = sizeof("0\r\n\r\n");
+    if (check_fields(m, STR(""), &bytes) != OK) {
+        return ERR_SYNTAX;
+    }
+    struct out o;
+    int err = begin(out, bytes, &o);
+    if (err != OK) {
+        return err;
+    }
+    const char *from = o.ptr;
+    put(&o, STR("0\r\n"));
+    for (size_t i = 0; i < m->field_count; i++) {
+        if (trailer_is_allowed(m->fields[i].name)) {
+            put_field(&o, m->fields[i].name, m->fields[i].value);
+        }
+    }
     put(&o, STR("\r\n"));
     finish(out, from, &o, bytes);
     return OK;

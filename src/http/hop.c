@@ -8,8 +8,7 @@
  */
 #define NAMES_MAX 64
 
-/* What Connection lists. */
-struct named {
+struct hop_names {
     bool known[FIELD_COUNT];
     struct str other[NAMES_MAX];
     size_t other_count;
@@ -17,7 +16,7 @@ struct named {
     bool upgrade;
 };
 
-static void add_name(struct named *n, struct str name)
+static void add_name(struct hop_names *n, struct str name)
 {
     enum field_id id = field_lookup(name);
     if (id == FIELD_UPGRADE) {
@@ -31,7 +30,7 @@ static void add_name(struct named *n, struct str name)
     }
 }
 
-static void read_connection(const struct message *m, struct named *n)
+static void read_connection(const struct message *m, struct hop_names *n)
 {
     for (size_t i = 0; i < m->field_count; i++) {
         if (m->fields[i].id != FIELD_CONNECTION) {
@@ -45,7 +44,7 @@ static void read_connection(const struct message *m, struct named *n)
     }
 }
 
-static bool is_named(const struct named *n, const struct field *f)
+static bool is_named(const struct hop_names *n, const struct field *f)
 {
     if (f->id != FIELD_OTHER) {
         return n->known[f->id] && (field_flags(f->id) & FIELD_PROTECTED) == 0;
@@ -108,7 +107,7 @@ static struct str read_upgrade(const struct message *m)
     return str_n(dst, len);
 }
 
-static bool is_kept(const struct message *m, const struct named *n, const struct field *f)
+static bool is_kept(const struct message *m, const struct hop_names *n, const struct field *f)
 {
     unsigned flags = field_flags(f->id);
     if (f->id == FIELD_CONTENT_LENGTH && m->status != 0) {
@@ -117,9 +116,30 @@ static bool is_kept(const struct message *m, const struct named *n, const struct
     return (flags & (FIELD_HOP | FIELD_FRAMING)) == 0 && !is_named(n, f);
 }
 
+/* Whether trailers can hold what was named: not when it is "close" or a field of the frame. */
+static bool concerns_trailers(const struct hop_names *n)
+{
+    for (size_t i = 0; i < FIELD_COUNT; i++) {
+        if (n->known[i] && (field_flags((enum field_id)i) & (FIELD_HOP | FIELD_PROTECTED)) == 0) {
+            return true;
+        }
+    }
+    return n->other_count > 1 || (n->other_count == 1 && !str_ieq(n->other[0], STR("close")));
+}
+
+static const struct hop_names *keep_names(struct arena *arena, const struct hop_names *n)
+{
+    if (!concerns_trailers(n)) {
+        return NULL;
+    }
+    struct hop_names *kept = (struct hop_names *)arena_alloc(arena, sizeof(*kept));
+    *kept = *n;
+    return kept;
+}
+
 void hop_strip(struct message *m, struct hop *out_hop)
 {
-    struct named named;
+    struct hop_names named;
     memset(named.known, 0, sizeof(named.known));
     named.other_count = 0;
     named.is_flood = false;
@@ -128,11 +148,23 @@ void hop_strip(struct message *m, struct hop *out_hop)
 
     *out_hop = (struct hop){
         .upgrade = named.upgrade && m->version == HTTP_1_1 ? read_upgrade(m) : STR(""),
-        .te_trailers = message_lists(m, FIELD_TE, STR("trailers")),
+        .te_trailers = m->version != HTTP_1_0 && message_lists(m, FIELD_TE, STR("trailers")),
+        .names = keep_names(m->arena, &named),
     };
     size_t kept = 0;
     for (size_t i = 0; i < m->field_count; i++) {
         if (is_kept(m, &named, &m->fields[i])) {
+            m->fields[kept++] = m->fields[i];
+        }
+    }
+    m->field_count = kept;
+}
+
+void hop_strip_trailers(struct message *m, const struct hop *hop)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < m->field_count; i++) {
+        if (hop->names == NULL || !is_named(hop->names, &m->fields[i])) {
             m->fields[kept++] = m->fields[i];
         }
     }

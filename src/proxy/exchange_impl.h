@@ -51,6 +51,8 @@ struct exchange {
     struct body request_body;
     struct target target;
     struct hop hop;
+    struct message *trailers; /* of the request, in the arena; NULL until they come */
+    struct hop answer_hop;
     struct str method; /* as received, for the log */
     const struct model_site *site;
     struct str label; /* what the host has in place of the "*" of the site's name, or empty */

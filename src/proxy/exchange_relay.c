@@ -62,8 +62,7 @@ static void finish_if_done(struct exchange *ex)
 static void on_response_head(void *arg, struct message *m, struct body body)
 {
     struct exchange *ex = arg;
-    struct hop hop;
-    hop_strip(m, &hop);
+    hop_strip(m, &ex->answer_hop);
     if (m->status < 200 && body.kind != BODY_TUNNEL) {
         channel_send_head(ex->client, m, body, (struct str){0});
         wait_for_progress(ex);
@@ -77,7 +76,7 @@ static void on_response_head(void *arg, struct message *m, struct body body)
         exchange_set_state(ex, EX_TUNNEL);
     }
     channel_send_head(ex->client, m, body,
-                      body.kind == BODY_TUNNEL ? hop.upgrade : (struct str){0});
+                      body.kind == BODY_TUNNEL ? ex->answer_hop.upgrade : (struct str){0});
     if (body.kind == BODY_TUNNEL) {
         channel_read(ex->client, true);
     }
@@ -94,6 +93,13 @@ static void on_response_data(void *arg, struct str data)
         channel_read(ex->upstream, false);
     }
     wait_for_progress(ex);
+}
+
+static void on_response_trailers(void *arg, struct message *m)
+{
+    struct exchange *ex = arg;
+    hop_strip_trailers(m, &ex->answer_hop);
+    channel_send_trailers(ex->client, m);
 }
 
 static void on_response_end(void *arg)
@@ -160,6 +166,7 @@ static void on_upstream_bad(void *arg, enum why why)
 static const struct channel_events upstream_events = {
     .on_head = on_response_head,
     .on_data = on_response_data,
+    .on_trailers = on_response_trailers,
     .on_end = on_response_end,
     .on_writable = on_upstream_writable,
     .on_bad = on_upstream_bad,
@@ -187,12 +194,28 @@ static void on_request_data(void *arg, struct str data)
     wait_for_progress(ex);
 }
 
+/* They are kept: a request that is sent again is sent with them. */
+static void on_request_trailers(void *arg, struct message *m)
+{
+    struct exchange *ex = arg;
+    hop_strip_trailers(m, &ex->hop);
+    ex->trailers = m;
+}
+
+static void end_request(struct exchange *ex)
+{
+    if (ex->trailers != NULL) {
+        channel_send_trailers(ex->upstream, ex->trailers);
+    }
+    channel_send_end(ex->upstream);
+}
+
 static void on_request_end(void *arg)
 {
     struct exchange *ex = arg;
     ex->request_half = EX_HALF_DONE;
     if (ex->upstream != NULL) {
-        channel_send_end(ex->upstream);
+        end_request(ex);
     }
     wait_for_progress(ex);
     finish_if_done(ex);
@@ -227,6 +250,7 @@ static void on_client_abort(void *arg, enum why why)
 
 static const struct channel_events client_events = {
     .on_data = on_request_data,
+    .on_trailers = on_request_trailers,
     .on_end = on_request_end,
     .on_writable = on_client_writable,
     .on_bad = on_client_bad,
@@ -247,7 +271,7 @@ static void on_link_ready(void *arg)
     channel_bind(ex->upstream, &upstream_events, ex);
     channel_send_head(ex->upstream, ex->request, ex->request_body, ex->hop.upgrade);
     if (ex->request_half == EX_HALF_DONE) {
-        channel_send_end(ex->upstream);
+        end_request(ex);
     } else {
         channel_read(ex->client, true);
     }

@@ -106,6 +106,9 @@ static int rewrite_request(struct exchange *ex)
 {
     set_host(ex);
     hop_strip(ex->request, &ex->hop);
+    if (ex->hop.te_trailers) {
+        message_add(ex->request, STR("TE"), STR("trailers")); /* the relay takes them */
+    }
     if (ex->request_body.kind != BODY_NONE) {
         ex->hop.upgrade = (struct str){0}; /* a body and a switch of protocols: the body wins */
     }

@@ -1,26 +1,36 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Chunked bodies over any bytes: however the bytes are cut, the data, the result and the place of
- * the end are the same; and the data, encoded by us, decodes to itself. The first byte is the size
- * of the pieces.
+ * Chunked bodies over any bytes: however the bytes are cut, the data, the trailers, the result and
+ * the place of the end are the same; and data and trailers, encoded by us, decode to themselves.
+ * The first byte is the size of the pieces.
  */
 #include "fuzz_http.h"
 
 #include "base/buf.h"
 #include "http/h1_chunk.h"
 #include "http/h1_write.h"
+#include "http/trailer.h"
 
 struct result {
     struct buf data;
+    struct arena arena;
+    struct str trailers;
     int err;
     size_t used;
 };
+
+static void fini(struct result *r)
+{
+    buf_fini(&r->data);
+    arena_fini(&r->arena);
+}
 
 static void decode(struct str in, size_t piece, struct result *r)
 {
     struct h1_chunk c;
 
-    h1_chunk_init(&c);
+    arena_init(&r->arena, 1024);
+    h1_chunk_init(&c, &r->arena);
     buf_init(&r->data, in.len + 1);
     r->err = ERR_AGAIN;
     r->used = 0;
@@ -37,12 +47,24 @@ static void decode(struct str in, size_t piece, struct result *r)
         r->used += n;
     }
     r->err = r->err == OK ? ERR_AGAIN : r->err;
+    r->trailers = h1_chunk_trailers(&c);
+    REQUIRE(r->trailers.len == 0 || r->err == ERR_EOF);
 }
 
-static void check_encoded(struct str data, size_t piece)
+/* What the decoder took as trailers is of the grammar; gives those that may go on. */
+static void read_trailers(struct str lines, struct message *m, struct arena *arena)
+{
+    message_init(m, arena);
+    REQUIRE(h1_parse_trailers(lines, H1_CHUNK_TRAILER_MAX, m) == OK);
+    trailer_filter(m);
+}
+
+static void check_encoded(struct str data, size_t piece, struct str lines)
 {
     struct result r;
     struct buf out;
+    struct arena arena;
+    struct message trailers, again;
     char head[H1_CHUNK_HEAD_MAX];
 
     buf_init(&out, (H1_CHUNK_HEAD_MAX + 4) * (data.len + 2));
@@ -52,11 +74,17 @@ static void check_encoded(struct str data, size_t piece)
         REQUIRE(buf_append_str(&out, part) == OK);
         REQUIRE(buf_append_str(&out, STR("\r\n")) == OK);
     }
-    REQUIRE(buf_append_str(&out, STR("0\r\n\r\n")) == OK);
+    arena_init(&arena, 1024);
+    read_trailers(lines, &trailers, &arena);
+    out.limit += 2 * H1_CHUNK_TRAILER_MAX; /* "a:b" is written "a: b" */
+    REQUIRE(h1_write_trailers(&out, &trailers) == OK);
     decode(buf_str(&out), buf_len(&out), &r);
     REQUIRE(r.err == ERR_EOF && r.used == buf_len(&out));
     REQUIRE(str_eq(buf_str(&r.data), data));
-    buf_fini(&r.data);
+    read_trailers(r.trailers, &again, &arena);
+    fuzz_same_fields(&trailers, &again);
+    arena_fini(&arena);
+    fini(&r);
     buf_fini(&out);
 }
 
@@ -76,9 +104,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     REQUIRE(whole.used == pieces.used && whole.used == bytes.used);
     REQUIRE(str_eq(buf_str(&whole.data), buf_str(&pieces.data)));
     REQUIRE(str_eq(buf_str(&whole.data), buf_str(&bytes.data)));
-    check_encoded(buf_str(&whole.data), piece);
-    buf_fini(&whole.data);
-    buf_fini(&pieces.data);
-    buf_fini(&bytes.data);
+    REQUIRE(str_eq(whole.trailers, pieces.trailers) && str_eq(whole.trailers, bytes.trailers));
+    if (whole.trailers.len < H1_CHUNK_TRAILER_MAX / 2) { /* written, they still are in the bound */
+        check_encoded(buf_str(&whole.data), piece, whole.trailers);
+    }
+    fini(&whole);
+    fini(&pieces);
+    fini(&bytes);
     return 0;
 }

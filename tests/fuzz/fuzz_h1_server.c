@@ -386,7 +386,7 @@ static bool skip_body(struct str *bytes, struct body body)
         *bytes = str_from(*bytes, (size_t)body.length);
         return true;
     case BODY_CHUNKED:
-        h1_chunk_init(&chunk);
+        h1_chunk_init(&chunk, NULL);
         while (err == OK) {
             size_t used = 0;
             struct str data;

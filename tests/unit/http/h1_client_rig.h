@@ -100,6 +100,17 @@ static inline void on_data(void *arg, struct str data)
     act(r);
 }
 
+static inline void on_trailers(void *arg, struct message *m)
+{
+    struct rig *r = arg;
+    for (size_t i = 0; i < m->field_count; i++) {
+        assert_int_equal(buf_printf(&r->trace, "<%.*s: %.*s>", STR_FMT(m->fields[i].name),
+                                    STR_FMT(m->fields[i].value)),
+                         OK);
+    }
+    act(r);
+}
+
 static inline void on_end(void *arg)
 {
     struct rig *r = arg;
@@ -131,6 +142,7 @@ static inline void on_abort(void *arg, enum why why)
 static const struct channel_events channel_events = {
     .on_head = on_head,
     .on_data = on_data,
+    .on_trailers = on_trailers,
     .on_end = on_end,
     .on_writable = on_writable,
     .on_abort = on_abort,

@@ -115,7 +115,7 @@ static void test_h1_chunk_decodes_in_any_pieces(void **state)
             struct h1_chunk c;
             struct buf data;
             size_t used;
-            h1_chunk_init(&c);
+            h1_chunk_init(&c, NULL);
             buf_init(&data, 4096);
             int err = feed(&c, k->in, piece, &data, &used);
             if (err != k->err) {
@@ -130,20 +130,76 @@ static void test_h1_chunk_decodes_in_any_pieces(void **state)
     }
 }
 
+static void test_h1_chunk_keeps_trailers_in_any_pieces(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *in;
+        const char *kept;
+    } table[] = {
+        {"0\r\n\r\n", ""},
+        {"1\r\nx\r\n0\r\nA: b\r\n\r\nGET", "A: b\r\n"},
+        {"0\r\nA:\r\nB: \xe4 c\r\nA:2\r\n\r\n", "A:\r\nB: \xe4 c\r\nA:2\r\n"},
+        {"0\r\nA: b\r\n", ""}, /* not complete */
+        {"0\r\nA: b\r\nx\r\n\r\n", ""},
+    };
+    for (size_t i = 0; i < COUNT(table); i++) {
+        struct str in = str_of(table[i].in);
+        for (size_t piece = 1; piece <= in.len; piece++) {
+            struct h1_chunk c;
+            struct arena arena;
+            struct buf data;
+            size_t used;
+            arena_init(&arena, 1024);
+            buf_init(&data, 4096);
+            h1_chunk_init(&c, &arena);
+            (void)feed(&c, in, piece, &data, &used);
+            assert_str(h1_chunk_trailers(&c), str_of(table[i].kept), "trailers");
+            buf_fini(&data);
+            arena_fini(&arena);
+        }
+    }
+}
+
+static void test_h1_chunk_keeps_the_longest_trailers(void **state)
+{
+    (void)state;
+    struct h1_chunk c;
+    struct arena arena;
+    struct buf data;
+    struct str line = STR("abc: d\r\n");
+    size_t used;
+    arena_init(&arena, 1024);
+    buf_init(&data, 16);
+    h1_chunk_init(&c, &arena);
+    assert_int_equal(feed(&c, STR("0\r\n"), 3, &data, &used), ERR_AGAIN);
+    for (size_t i = 0; i < H1_CHUNK_TRAILER_MAX / line.len; i++) {
+        assert_int_equal(feed(&c, line, line.len, &data, &used), ERR_AGAIN);
+    }
+    assert_int_equal(feed(&c, STR("\r\n"), 2, &data, &used), ERR_EOF);
+    struct str all = h1_chunk_trailers(&c);
+    assert_int_equal(all.len, H1_CHUNK_TRAILER_MAX);
+    for (size_t at = 0; at < all.len; at += line.len) {
+        assert_str(str_sub(all, at, line.len), line, "line");
+    }
+    buf_fini(&data);
+    arena_fini(&arena);
+}
+
 static void test_h1_chunk_stays_at_its_end(void **state)
 {
     (void)state;
     struct h1_chunk c;
     struct str run;
     size_t used;
-    h1_chunk_init(&c);
+    h1_chunk_init(&c, NULL);
     assert_int_equal(h1_chunk_decode(&c, STR("0\r\n\r\n"), &used, &run), ERR_EOF);
     assert_int_equal(h1_chunk_decode(&c, STR("5\r\n"), &used, &run), ERR_EOF);
     assert_int_equal(used, 0);
-    h1_chunk_init(&c);
+    h1_chunk_init(&c, NULL);
     assert_int_equal(h1_chunk_decode(&c, STR("x"), &used, &run), ERR_SYNTAX);
     assert_int_equal(h1_chunk_decode(&c, STR("0\r\n\r\n"), &used, &run), ERR_SYNTAX);
-    h1_chunk_init(&c);
+    h1_chunk_init(&c, NULL);
     assert_int_equal(h1_chunk_decode(&c, STR("00000000000000000"), &used, &run), ERR_LIMIT);
     assert_int_equal(h1_chunk_decode(&c, STR("0\r\n\r\n"), &used, &run), ERR_LIMIT);
 }
@@ -154,7 +210,7 @@ static int flood(struct str head, struct str part, size_t count)
     struct h1_chunk c;
     struct buf data;
     size_t used;
-    h1_chunk_init(&c);
+    h1_chunk_init(&c, NULL);
     buf_init(&data, 1 << 20);
     int err = feed(&c, head, head.len, &data, &used);
     for (size_t i = 0; i < count && err == ERR_AGAIN; i++) {
@@ -198,7 +254,7 @@ static void test_h1_write_chunk_head_is_read_back(void **state)
         struct h1_chunk c;
         struct str run;
         size_t used;
-        h1_chunk_init(&c);
+        h1_chunk_init(&c, NULL);
         assert_int_equal(h1_chunk_decode(&c, str_n(head, len), &used, &run), ERR_AGAIN);
         assert_int_equal(c.left, sizes[i]);
     }
@@ -208,6 +264,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_h1_chunk_decodes_in_any_pieces),
+        cmocka_unit_test(test_h1_chunk_keeps_trailers_in_any_pieces),
+        cmocka_unit_test(test_h1_chunk_keeps_the_longest_trailers),
         cmocka_unit_test(test_h1_chunk_stays_at_its_end),
         cmocka_unit_test(test_h1_chunk_bounds_what_carries_nothing),
         cmocka_unit_test(test_h1_write_chunk_head_is_read_back),

@@ -10,14 +10,23 @@ struct reply_case {
     const char *trace;
 };
 
+/* One field more than the limit. */
+#define MANY                                                                                       \
+    "a:\r\na:\r\na:\r\na:\r\na:\r\na:\r\na:\r\na:\r\na:\r\na:\r\na:\r\na:\r\na:\r\na:\r\na:\r\na:" \
+    "\r\na:\r\n"
+
 static const struct reply_case replies[] = {
     {"GET", "", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello", false,
      "head 200 length;hello" OK_END},
     {"GET", "", "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", false, "head 200 none;" OK_END},
     {"GET", "",
      "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n6;x=y\r\n world\r\n"
-     "0\r\nT: 1\r\n\r\n",
-     false, "head 200 chunked;hello world" OK_END},
+     "0\r\nT: 1\r\nContent-Length: 3\r\n\r\n",
+     false, "head 200 chunked;hello world<T: 1>" OK_END},
+    {"GET", "", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nHost: x\r\n\r\n", false,
+     "head 200 chunked;" OK_END},
+    {"GET", "", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n" MANY "\r\n", false,
+     "head 200 chunked;<abort upstream_bad_chunk><closed upstream_bad_chunk>"},
     {"GET", "", "HTTP/1.1 204 No Content\r\n\r\n", false, "head 204 none;" OK_END},
     {"GET", "", "HTTP/1.1 304 Not Modified\r\nContent-Length: 99\r\n\r\n", false,
      "head 304 none;" OK_END},

@@ -103,6 +103,36 @@ static void test_hop_strip_responses(void **state)
     }
 }
 
+/* RFC 9110 section 7.6.1: what Connection names is not for the next hop behind the body either. */
+static void test_hop_strip_trailers(void **state)
+{
+    static const struct {
+        const char *head;
+        const char *left;
+    } table[] = {
+        {GET11 "Connection: close, te\r\n", "A: 1\nDate: 2\nClose: 3\n"},
+        {GET11 "Connection: keep-alive, a\r\n", "Date: 2\nClose: 3\n"},
+        {GET11 "Connection: date\r\n", "A: 1\nClose: 3\n"},
+        {GET11, "A: 1\nDate: 2\nClose: 3\n"},
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT(table); i++) {
+        struct arena arena;
+        struct message m, trailers;
+        struct hop hop;
+        arena_init(&arena, 4096);
+        make_message(&m, &arena, table[i].head, false);
+        hop_strip(&m, &hop);
+        message_init(&trailers, &arena);
+        message_add(&trailers, STR("A"), STR("1"));
+        message_add(&trailers, STR("Date"), STR("2"));
+        message_add(&trailers, STR("Close"), STR("3"));
+        hop_strip_trailers(&trailers, &hop);
+        assert_str(fields_text(&trailers), str_of(table[i].left), table[i].head);
+        arena_fini(&arena);
+    }
+}
+
 /* Thousands of names cost no time: beyond a bound every unknown field goes, the known ones stay. */
 static void test_hop_strip_bounds_the_list(void **state)
 {
@@ -134,6 +164,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_hop_strip_requests),
         cmocka_unit_test(test_hop_strip_responses),
+        cmocka_unit_test(test_hop_strip_trailers),
         cmocka_unit_test(test_hop_strip_bounds_the_list),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
