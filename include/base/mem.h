@@ -6,6 +6,7 @@
 #ifndef HIVEDOOR_BASE_MEM_H
 #define HIVEDOOR_BASE_MEM_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /* Zeroed memory of `size` bytes, owned by the caller, freed with free(). */
@@ -23,6 +24,8 @@ void *mem_secret_new(size_t size) __attribute__((returns_nonnull));
 void mem_secret_free(void *ptr, size_t size);
 /* Zeroes memory in a way that the compiler keeps. */
 void mem_wipe(void *ptr, size_t size);
+/* Whether `len` bytes are the same, in a time that does not depend on them. */
+bool mem_eq_secret(const void *a, const void *b, size_t len);
 
 #define NEW(type) ((type *)mem_new(sizeof(type)))
 

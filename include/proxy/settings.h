@@ -36,8 +36,9 @@ struct proxy_settings {
     struct model *model; /* owned */
     struct route_table *routes;
     struct tls_server *tls;
-    struct route_use **uses; /* [site][route] */
-    struct route_use relay;  /* of acme.relay */
+    struct policy_users *users; /* owned: of every basic_auth */
+    struct route_use **uses;    /* [site][route] */
+    struct route_use relay;     /* of acme.relay */
     struct deadline_class *handshake;
     struct deadline_class *header;
     struct deadline_class *idle;

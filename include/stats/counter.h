@@ -48,6 +48,8 @@
       "Bytes on connections to services.")                                                         \
     X(UPSTREAM_BYTES_OUT, "upstream_bytes_total", COUNTER, "direction=\"out\"",                    \
       "Bytes on connections to services.")                                                         \
+    X(AUTH_HASHES, "basic_auth_hashes_total", COUNTER, "",                                         \
+      "Passwords hashed because they were not remembered.")                                        \
     X(LINKS_DIALING, "upstream_links", GAUGE, "state=\"dialing\"",                                 \
       "Connections to services by state.")                                                         \
     X(LINKS_BUSY, "upstream_links", GAUGE, "state=\"busy\"", "Connections to services by state.")  \

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * SHA-256 (FIPS 180-4) over pieces, for telling whether files have changed. Loader only.
+ * SHA-256 (FIPS 180-4) over pieces, for telling whether files have changed (loader), and for
+ * remembering passwords without keeping them (workers).
  */
 #ifndef HIVEDOOR_TLS_TLS_DIGEST_H
 #define HIVEDOOR_TLS_TLS_DIGEST_H

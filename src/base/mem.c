@@ -77,3 +77,14 @@ void mem_wipe(void *ptr, size_t size)
         explicit_bzero(ptr, size);
     }
 }
+
+bool mem_eq_secret(const void *a, const void *b, size_t len)
+{
+    const volatile uint8_t *x = a;
+    const volatile uint8_t *y = b;
+    uint8_t differs = 0;
+    for (size_t i = 0; i < len; i++) {
+        differs |= (uint8_t)(x[i] ^ y[i]);
+    }
+    return differs == 0;
+}

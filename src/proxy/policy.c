@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "proxy/policy_access.h"
+#include "proxy/policy_auth.h"
 #include "proxy/policy_rate.h"
 
 static enum why check_access(struct exchange *ex, const struct model_rules *rules)
@@ -19,12 +20,43 @@ static enum why check_rate(struct exchange *ex, const struct model_rules *rules)
     return policy_rate(&tables, &who, clock_us() * 1000, &ex->retry_after_s);
 }
 
+static enum why ask_password(struct exchange *ex, const struct model_rules *rules, enum why why)
+{
+    ex->www_authenticate = basic_challenge(ex->arena, rules->basic_auth->realm);
+    return why;
+}
+
+/* The door's password is not the service's business: it does not go on. */
+static enum why check_auth(struct exchange *ex, const struct model_rules *rules)
+{
+    struct basic given;
+    if (rules->basic_auth == NULL) {
+        return WHY_OK;
+    }
+    int err = basic_parse(ex->request, &given);
+    if (err != OK) {
+        return ask_password(ex, rules, err == ERR_NOT_FOUND ? WHY_AUTH_REQUIRED : WHY_AUTH_FAILED);
+    }
+    const struct rate_tables tables = {ex->proxy->env.counters, ex->proxy->slot};
+    const struct policy_auth_ask ask = {.tables = &tables,
+                                        .users = ex->settings->users,
+                                        .file = rules->basic_auth->users,
+                                        .client = conn_known_client(ex->conn),
+                                        .site = ex->site->name,
+                                        .given = &given};
+    enum why why = policy_auth_check(ex->proxy->auth, &ask, &ex->retry_after_s);
+    basic_wipe(&given);
+    message_remove(ex->request, FIELD_AUTHORIZATION);
+    return why == WHY_AUTH_FAILED ? ask_password(ex, rules, why) : why;
+}
+
 typedef enum why (*check_fn)(struct exchange *ex, const struct model_rules *rules);
 
 /* In this order: what costs least first, and nobody is asked for a password who may not come. */
 static const check_fn checks[] = {
     check_access,
     check_rate,
+    check_auth,
 };
 
 bool policy_admit(struct exchange *ex, const struct model_rules *rules)

@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "net/listener.h"
 #include "proxy/conn.h"
+#include "proxy/policy_auth.h"
 #include "proxy_impl.h"
 
 #include <stdlib.h>
@@ -42,6 +43,7 @@ struct proxy *proxy_new(const struct proxy_env *env)
     p->scratch.len = SCRATCH_BYTES;
     p->scratch.bytes = mem_new(SCRATCH_BYTES);
     p->tls_worker = tls_worker_new(p->loop);
+    p->auth = policy_auth_new();
     list_init(&p->listeners);
     list_init(&p->conns);
     list_init(&p->challenges);
@@ -75,6 +77,7 @@ void proxy_free(struct proxy *p)
     upstream_free(p->upstream);
     loop_turn(p->loop, false);
     tls_worker_free(p->tls_worker);
+    policy_auth_free(p->auth);
     for (unsigned i = 0; i < p->deadline_count; i++) {
         deadline_class_free(p->deadlines[i]);
     }

@@ -20,6 +20,7 @@ struct proxy {
     struct h1_scratch scratch;
     struct tls_worker *tls_worker;
     struct upstream *upstream;
+    struct policy_auth *auth;       /* owned */
     struct proxy_settings *current; /* a reference */
     struct list listeners;
     struct list conns;

@@ -2,6 +2,7 @@
 #include "proxy/settings.h"
 
 #include "base/mem.h"
+#include "proxy/policy_auth.h"
 #include "proxy_impl.h"
 
 #include <stdlib.h>
@@ -65,6 +66,7 @@ int proxy_settings_new(struct proxy *proxy, uint64_t number, struct model *model
         return err;
     }
     s->routes = route_table_new(model);
+    s->users = policy_users_new(model);
     s->handshake = proxy_deadline(proxy, model->timeouts.handshake_ms);
     s->header = proxy_deadline(proxy, model->timeouts.header_ms);
     s->idle = proxy_deadline(proxy, model->timeouts.idle_ms);
@@ -88,6 +90,7 @@ void proxy_settings_unref(struct proxy_settings *s)
     }
     uses_free(s);
     route_table_free(s->routes);
+    policy_users_free(s->users);
     tls_server_unref(s->tls);
     model_free(s->model);
     if (s->on_free != NULL) {
