@@ -3,10 +3,8 @@
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 
-#include "base/arena.h"
-#include "base/map.h"
+#include "stats/totals.h"
 
 enum metric_type { METRIC_COUNTER, METRIC_GAUGE };
 
@@ -111,98 +109,20 @@ static int put_fixed(const struct counters *c, struct buf *out)
     return rc;
 }
 
-/* One labelled series over all slots. */
-struct series_total {
-    struct str labels; /* borrowed from the mapping */
-    uint64_t value;
-};
-
-/* The totals of one family, found by label text. */
-struct totals {
-    struct map *by_labels; /* owned; to elements of the arena */
-    struct arena arena;
-};
-
-static bool takes_highest(enum series which)
-{
-    return which == SERIES_CERTIFICATE_EXPIRY || which == SERIES_SERVICE_ENDPOINTS;
-}
-
-static void collect_cell(struct totals *t, enum series which, const struct series_cell *cell)
-{
-    struct str labels = str_n(cell->labels, strnlen(cell->labels, sizeof(cell->labels)));
-    uint64_t value = __atomic_load_n(&cell->value, __ATOMIC_RELAXED);
-    struct series_total *total = map_get(t->by_labels, labels);
-
-    if (total == NULL) {
-        total = arena_zalloc(&t->arena, sizeof(*total));
-        total->labels = labels;
-        (void)map_put(t->by_labels, labels, total);
-    }
-    if (!takes_highest(which)) {
-        total->value += value;
-    } else if (value > total->value) {
-        total->value = value;
-    }
-}
-
-static void collect(const struct counters *c, enum series which, struct totals *t)
-{
-    for (size_t i = 0; i < c->count; i++) {
-        const struct slot *s = &c->slots[i];
-        uint32_t count = __atomic_load_n(&s->series_count, __ATOMIC_ACQUIRE);
-        count = count < SERIES_PER_SLOT ? count : SERIES_PER_SLOT;
-        for (uint32_t k = 0; k < count; k++) {
-            if (s->series[k].used == (uint32_t)which + 1) {
-                collect_cell(t, which, &s->series[k]);
-            }
-        }
-    }
-}
-
-static int by_labels(const void *a, const void *b)
-{
-    const struct series_total *const *left = a;
-    const struct series_total *const *right = b;
-
-    return str_cmp((*left)->labels, (*right)->labels);
-}
-
-static int put_totals(struct totals *t, enum series which, struct buf *out)
-{
-    size_t count = map_count(t->by_labels);
-    struct series_total **sorted = arena_alloc(&t->arena, count * sizeof(struct series_total *));
-    struct str key;
-    void *value;
-    size_t pos = 0;
-    size_t n = 0;
-
-    while (map_next(t->by_labels, &pos, &key, &value)) {
-        sorted[n++] = value;
-    }
-    qsort(sorted, n, sizeof(struct series_total *), by_labels);
-    int rc = put_head(out, &series_rows[which]);
-    for (size_t i = 0; i < n && rc == OK; i++) {
-        if (which == SERIES_CERTIFICATE_EXPIRY && sorted[i]->value == 0) {
-            continue; /* a certificate that is gone, and no alarm */
-        }
-        rc = put_value(out, &series_rows[which], sorted[i]->labels, sorted[i]->value);
-    }
-    return rc;
-}
-
 static int put_series(const struct counters *c, enum series which, struct buf *out)
 {
-    struct totals t = {.by_labels = map_new()};
-    int rc = OK;
+    struct totals *totals = totals_new(c, which);
+    size_t count = totals_count(totals);
+    int rc = count > 0 ? put_head(out, &series_rows[which]) : OK;
 
-    arena_init(&t.arena, 16 * 1024);
-    collect(c, which, &t);
-    if (map_count(t.by_labels) > 0) {
-        rc = put_totals(&t, which, out);
+    for (size_t i = 0; i < count && rc == OK; i++) {
+        const struct total *t = totals_at(totals, i);
+        if (which == SERIES_CERTIFICATE_EXPIRY && t->value == 0) {
+            continue; /* a certificate that is gone, and no alarm */
+        }
+        rc = put_value(out, &series_rows[which], t->labels, t->value);
     }
-    arena_fini(&t.arena);
-    map_free(t.by_labels);
+    totals_free(totals);
     return rc;
 }
 
