@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One blocking HTTP request to the admin address of a running daemon, for `health` and `reload`.
+ * One blocking HTTP request to the admin address of a running daemon, for `health`, `reload`
+ * and `status`.
  * Bounded in time and size. Used by short-lived commands only.
  */
 #ifndef HIVEDOOR_CLI_ADMIN_CLIENT_H
@@ -24,7 +25,8 @@ int admin_client_ask(const struct addr *to, const char *request_line, int timeou
 struct admin_client_command {
     const char *request_line; /* "GET /healthz" */
     int patience_ms;
-    const char *if_off; /* added to the message that the admin address is switched off */
+    const char *if_off;    /* added to the message that the admin address is switched off */
+    const char *json_line; /* what is asked instead with --json; NULL: there is no such option */
     /* Says the answer; returns the exit status. */
     int (*say)(const struct addr *to, int status, struct str body);
 };

@@ -24,6 +24,7 @@ int cli_check(int argc, char *const argv[]) MUST_USE;
 int cli_dev(int argc, char *const argv[]) MUST_USE;
 int cli_health(int argc, char *const argv[]) MUST_USE;
 int cli_reload(int argc, char *const argv[]) MUST_USE;
+int cli_status(int argc, char *const argv[]) MUST_USE;
 int cli_version(int argc, char *const argv[]) MUST_USE;
 
 /* One option that a command takes. */

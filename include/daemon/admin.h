@@ -2,6 +2,7 @@
 /*
  * The admin address (keeper): plain HTTP/1.1 for people, health checks and Prometheus.
  *
+ *   GET  /         a page for browsers; /status the same as text
  *   GET  /healthz  200 while the keeper runs
  *   GET  /readyz   200 when every worker serves and the daemon is not stopping, else 503
  *   GET  /metrics  Prometheus text
@@ -18,6 +19,7 @@
 #include "config/bundle.h"
 #include "daemon/reload.h"
 #include "daemon/services.h"
+#include "daemon/traffic.h"
 #include "loop/loop.h"
 #include "stats/counter.h"
 
@@ -37,6 +39,7 @@ struct admin_view {
     uint64_t generation;
     const struct counters *counters;
     const struct services *services;
+    const struct traffic *traffic;
     uint32_t sandbox_missing;           /* bits of enum sandbox_step */
     enum reload_outcome reload_outcome; /* of the last reload that did something */
     uint64_t reload_generation;         /* 0: none yet */

@@ -162,6 +162,10 @@ void counters_fini(struct counters *c);
  * start time are written. The pointer is valid until counters_fini. */
 struct slot *slot_adopt(struct counters *c, size_t index, enum slot_role role, uint32_t worker);
 
+/* "worker", "ready"; static; for any number. */
+const char *slot_role_text(uint32_t role);
+const char *slot_state_text(uint32_t state);
+
 /* Single writer: a relaxed load and store, no locked instruction. */
 static inline void counter_add(struct slot *s, enum counter which, uint64_t n)
 {

@@ -14,7 +14,7 @@
 #include "config/yaml_tree.h"
 #include "daemon/supervisor.h"
 
-#define ANSWER_MAX (64 * 1024)
+#define ANSWER_MAX (64 * 1024 * 1024) /* the state of ten thousand sites */
 
 /* What `listen: {admin: ...}` says, whatever else is wrong with the file: a broken configuration
  * does not move a daemon that runs. ERR_NOT_FOUND: it says `off`. */
@@ -188,7 +188,8 @@ int admin_client_ask(const struct addr *to, const char *request_line, int timeou
 
 /* ---- commands ---- */
 
-static int ask_and_say(const struct admin_client_command *command, const struct addr *to)
+static int ask_and_say(const struct admin_client_command *command, const char *request_line,
+                       const struct addr *to)
 {
     char text[ADDR_TEXT_MAX];
     struct buf body;
@@ -196,7 +197,7 @@ static int ask_and_say(const struct admin_client_command *command, const struct 
     int exit_status = 1;
 
     buf_init(&body, ANSWER_MAX);
-    int err = admin_client_ask(to, command->request_line, command->patience_ms, &answer, &body);
+    int err = admin_client_ask(to, request_line, command->patience_ms, &answer, &body);
     if (err == OK) {
         exit_status = command->say(to, answer, buf_str(&body));
     } else {
@@ -211,11 +212,11 @@ int admin_client_run(const struct admin_client_command *command, int argc, char 
 {
     const char *admin = NULL;
     const char *config = CLI_CONFIG_PATH;
+    bool json = false;
     struct addr to;
     const struct cli_option table[] = {
-        {"-c", &config, NULL},
-        {"--config", &config, NULL},
-        {"--admin", &admin, NULL},
+        {"-c", &config, NULL},     {"--config", &config, NULL},
+        {"--admin", &admin, NULL}, {command->json_line == NULL ? NULL : "--json", NULL, &json},
         {NULL, NULL, NULL},
     };
 
@@ -228,5 +229,6 @@ int admin_client_run(const struct admin_client_command *command, int argc, char 
                       command->if_off);
         return 1;
     }
-    return err == OK ? ask_and_say(command, &to) : cli_usage("%s is no address", admin);
+    return err == OK ? ask_and_say(command, json ? command->json_line : command->request_line, &to)
+                     : cli_usage("%s is no address", admin);
 }

@@ -23,7 +23,7 @@ static int say(const struct addr *to, int status, struct str body)
 
 int cli_health(int argc, char *const argv[])
 {
-    static const struct admin_client_command command = {"GET /healthz", PATIENCE_MS, "", say};
+    static const struct admin_client_command command = {"GET /healthz", PATIENCE_MS, "", NULL, say};
 
     return admin_client_run(&command, argc, argv);
 }

@@ -20,7 +20,7 @@ static int say(const struct addr *to, int status, struct str body)
 int cli_reload(int argc, char *const argv[])
 {
     static const struct admin_client_command command = {"POST /reload", PATIENCE_MS,
-                                                        "; send SIGHUP instead", say};
+                                                        "; send SIGHUP instead", NULL, say};
 
     return admin_client_run(&command, argc, argv);
 }

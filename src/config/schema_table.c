@@ -197,7 +197,8 @@ const struct schema_key schema_table[] = {
      .type = SCHEMA_LISTEN,
      .word = "off",
      .fallback = "127.0.0.1:9180",
-     .help = "/healthz, /readyz, /metrics and /state. Keep it off public addresses.",
+     .help = "A status page at /, and /healthz, /readyz, /metrics and /state. Keep it off public "
+             "addresses.",
      .example = "\"127.0.0.1:9180\""},
     {.path = "workers",
      .type = SCHEMA_NUMBER,

@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "daemon/admin_state.h"
 #include "daemon/role.h"
+#include "daemon/status.h"
 #include "http/h1_server.h"
 #include "http/reply.h"
 #include "loop/deadline.h"
@@ -21,7 +22,13 @@
 #define LINGER_MS     2000
 #define PAGE_MAX      (64u * 1024 * 1024)
 
+/* The status page needs its own style and script and answers of the same address, nothing else. */
+#define PAGE_POLICY                                                                                \
+    STR("default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; "              \
+        "connect-src 'self'; frame-ancestors 'none'")
+
 #define TEXT_TYPE    STR("text/plain; charset=utf-8")
+#define HTML_TYPE    STR("text/html; charset=utf-8")
 #define JSON_TYPE    STR("application/json")
 #define METRICS_TYPE STR("text/plain; version=0.0.4; charset=utf-8")
 
@@ -107,6 +114,8 @@ static void answer(struct channel *ch, const struct message *m, struct reply *re
     bool is_head = m->method == METHOD_HEAD; /* the message goes with the channel */
 
     message_add(&reply->head, STR("Cache-Control"), STR("no-store"));
+    message_add(&reply->head, STR("X-Content-Type-Options"), STR("nosniff"));
+    message_add(&reply->head, STR("Content-Security-Policy"), PAGE_POLICY);
     channel_bind(ch, NULL, NULL); /* a body that still comes in is thrown away */
     channel_send_head(ch, &reply->head, body, STR(""));
     if (!is_head && reply->body.len > 0) {
@@ -192,6 +201,35 @@ static void answer_state(struct conn *c, struct channel *ch, struct message *m)
         return;
     }
     answer_page(ch, m, JSON_TYPE, &page);
+}
+
+static void answer_status(struct channel *ch, struct message *m, struct str type,
+                          int (*write)(const struct status *s, struct buf *out),
+                          const struct admin_view *view)
+{
+    struct status status;
+    struct buf page;
+
+    status_build(view, &status);
+    buf_init(&page, PAGE_MAX);
+    int err = write(&status, &page);
+    status_fini(&status);
+    if (err != OK) {
+        buf_fini(&page);
+        answer_refusal(ch, m, WHY_INTERNAL);
+        return;
+    }
+    answer_page(ch, m, type, &page);
+}
+
+static void answer_front(struct conn *c, struct channel *ch, struct message *m)
+{
+    answer_status(ch, m, HTML_TYPE, status_page, c->admin->env.view);
+}
+
+static void answer_status_text(struct conn *c, struct channel *ch, struct message *m)
+{
+    answer_status(ch, m, TEXT_TYPE, status_text, c->admin->env.view);
 }
 
 /* ---- reload ---- */
@@ -319,9 +357,10 @@ struct page {
 };
 
 static const struct page pages[] = {
-    {"/healthz", false, answer_health},  {"/readyz", false, answer_ready},
-    {"/metrics", false, answer_metrics}, {"/state", false, answer_state},
-    {"/reload", true, answer_reload},
+    {"/healthz", false, answer_health},     {"/readyz", false, answer_ready},
+    {"/metrics", false, answer_metrics},    {"/state", false, answer_state},
+    {"/reload", true, answer_reload},       {"/", false, answer_front},
+    {"/status", false, answer_status_text},
 };
 
 static void on_request(void *arg, struct channel *ch, struct message *m, struct body body,
@@ -356,7 +395,7 @@ static void on_request(void *arg, struct channel *ch, struct message *m, struct 
         }
         return;
     }
-    answer_text(ch, m, 404, STR("/healthz /readyz /metrics /state\n"));
+    answer_text(ch, m, 404, STR("/ /status /healthz /readyz /metrics /state\n"));
 }
 
 static void on_begin(void *arg)

@@ -11,38 +11,16 @@
 
 #define COUNTER_KEY_MAX 128
 
-static const char *role_text(uint32_t role)
-{
-    switch ((enum slot_role)role) {
-    case SLOT_FREE: return "none";
-    case SLOT_SUPERVISOR: return "supervisor";
-    case SLOT_KEEPER: return "keeper";
-    case SLOT_WORKER: return "worker";
-    }
-    return "none";
-}
-
-static const char *state_text(uint32_t state)
-{
-    switch ((enum slot_state)state) {
-    case SLOT_DOWN: return "down";
-    case SLOT_STARTING: return "starting";
-    case SLOT_READY: return "ready";
-    case SLOT_DRAINING: return "draining";
-    }
-    return "down";
-}
-
 static void write_processes(struct json *j, const struct counters *c)
 {
     json_array(j, "processes");
     for (size_t i = 0; i < c->count; i++) {
         const struct slot *s = &c->slots[i];
         json_object(j, NULL);
-        json_str(j, "role", str_of(role_text(s->role)));
+        json_str(j, "role", str_of(slot_role_text(s->role)));
         json_int(j, "index", s->index);
         json_int(j, "pid", s->pid);
-        json_str(j, "state", str_of(state_text(__atomic_load_n(&s->state, __ATOMIC_ACQUIRE))));
+        json_str(j, "state", str_of(slot_state_text(__atomic_load_n(&s->state, __ATOMIC_ACQUIRE))));
         json_int(j, "generation", (int64_t)__atomic_load_n(&s->generation, __ATOMIC_ACQUIRE));
         json_time(j, "since", (int64_t)s->started_wall_ms);
         json_int(j, "starts", (int64_t)s->values[COUNTER_PROCESS_STARTS]);
@@ -135,6 +113,7 @@ static void write_certs(struct json *j, const struct tls_set *set)
         json_int(j, "days_left", expiry_days(c->not_after, now));
         json_str(j, "serial", c->serial);
         json_str(j, "issuer", c->issuer);
+        json_bool(j, "staging", expiry_is_staging(c));
         json_str(j, "source", c->source);
         json_object_end(j);
     }

@@ -43,22 +43,43 @@ void expiry_count(struct slot *slot, const struct tls_set *set, const struct tls
     }
 }
 
+bool expiry_is_staging(const struct tls_cert *c)
+{
+    static const char *const marks[] = {"STAGING", "Fake LE "};
+
+    for (size_t i = 0; i < sizeof(marks) / sizeof(marks[0]); i++) {
+        if (memmem(c->issuer.ptr, c->issuer.len, marks[i], strlen(marks[i])) != NULL) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void warn(const struct tls_cert *c, const char *event, int64_t days)
+{
+    char end[CLOCK_TEXT_MAX];
+    struct log_line line;
+
+    log_begin(&line, LOG_WARN, event);
+    log_field(&line, "name", first_name(c));
+    log_field_c(&line, "kind", tls_key_kind_text(c->kind));
+    log_field(&line, "issuer", c->issuer);
+    log_field_c(&line, "not_after", clock_print(c->not_after * 1000, end));
+    log_field_int(&line, "days_left", days);
+    log_field(&line, "source", c->source);
+    log_end(&line);
+}
+
 void expiry_warn(const struct tls_set *set, int64_t now)
 {
     for (size_t i = 0; i < set->count; i++) {
         const struct tls_cert *c = set->certs[i];
         int64_t days = expiry_days(c->not_after, now);
-        char end[CLOCK_TEXT_MAX];
-        struct log_line line;
-        if (days >= EXPIRY_WARN_DAYS) {
-            continue;
+        if (days < EXPIRY_WARN_DAYS) {
+            warn(c, days < 0 ? "certificate_expired" : "certificate_expires", days);
         }
-        log_begin(&line, LOG_WARN, days < 0 ? "certificate_expired" : "certificate_expires");
-        log_field(&line, "name", first_name(c));
-        log_field_c(&line, "kind", tls_key_kind_text(c->kind));
-        log_field_c(&line, "not_after", clock_print(c->not_after * 1000, end));
-        log_field_int(&line, "days_left", days);
-        log_field(&line, "source", c->source);
-        log_end(&line);
+        if (expiry_is_staging(c)) {
+            warn(c, "certificate_staging", days);
+        }
     }
 }

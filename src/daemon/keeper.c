@@ -12,12 +12,12 @@
 #include "loop/timer.h"
 #include "process.h"
 
-#define COUNT_UP_MS 5000
-#define DAY_MS      (24u * 60 * 60 * 1000)
+#define DAY_MS (24u * 60 * 60 * 1000)
 
 struct keeper {
     struct process process;
     struct services *services;
+    struct traffic *traffic;
     struct admin *admin;
     struct admin_view view;
     struct bundle current;
@@ -216,7 +216,8 @@ static void on_count_up(void *arg)
     struct keeper *k = arg;
 
     services_count_up(k->services);
-    timer_set(&k->count_up, COUNT_UP_MS);
+    traffic_sample(k->traffic);
+    timer_set(&k->count_up, TRAFFIC_SAMPLE_MS);
 }
 
 static void on_warn(void *arg)
@@ -242,15 +243,18 @@ static void keeper_init(struct keeper *k)
     k->services = services_new(p->loop, p->slot, &service_events, k);
     k->view.counters = &p->counters;
     k->view.services = k->services;
+    k->traffic = traffic_new(&p->counters);
+    k->view.traffic = k->traffic;
     k->admin = admin_new(&env);
     timer_init(&k->count_up, p->loop, on_count_up, k);
     timer_init(&k->warn, p->loop, on_warn, k);
-    timer_set(&k->count_up, COUNT_UP_MS);
+    on_count_up(k);
 }
 
 static void keeper_fini(struct keeper *k)
 {
     admin_free(k->admin);
+    traffic_free(k->traffic);
     services_free(k->services);
     bundle_fini(&k->current);
     drop_pending(k);

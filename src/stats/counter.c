@@ -235,3 +235,25 @@ uint64_t counters_sum(const struct counters *c, enum counter which)
     }
     return sum;
 }
+
+const char *slot_role_text(uint32_t role)
+{
+    switch ((enum slot_role)role) {
+    case SLOT_FREE: return "free";
+    case SLOT_SUPERVISOR: return "supervisor";
+    case SLOT_KEEPER: return "keeper";
+    case SLOT_WORKER: return "worker";
+    }
+    return "unknown";
+}
+
+const char *slot_state_text(uint32_t state)
+{
+    switch ((enum slot_state)state) {
+    case SLOT_DOWN: return "down";
+    case SLOT_STARTING: return "starting";
+    case SLOT_READY: return "ready";
+    case SLOT_DRAINING: return "draining";
+    }
+    return "unknown";
+}

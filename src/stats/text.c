@@ -126,17 +126,6 @@ static int put_series(const struct counters *c, enum series which, struct buf *o
     return rc;
 }
 
-static const char *role_name(uint32_t role)
-{
-    switch ((enum slot_role)role) {
-    case SLOT_FREE: return "free";
-    case SLOT_SUPERVISOR: return "supervisor";
-    case SLOT_KEEPER: return "keeper";
-    case SLOT_WORKER: return "worker";
-    }
-    return "unknown";
-}
-
 enum process_metric { PROCESS_UP, PROCESS_STARTED, PROCESS_GENERATION, PROCESS_OVERFLOW };
 
 static const struct fixed_row process_rows[] = {
@@ -170,8 +159,8 @@ static int put_process(const struct counters *c, enum process_metric which, stru
         if (s->role == SLOT_FREE) {
             continue;
         }
-        int n = snprintf(labels, sizeof(labels), "role=\"%s\",index=\"%u\"", role_name(s->role),
-                         s->index);
+        int n = snprintf(labels, sizeof(labels), "role=\"%s\",index=\"%u\"",
+                         slot_role_text(s->role), s->index);
         rc =
             put_value(out, &process_rows[which], str_n(labels, (size_t)n), process_value(s, which));
     }

@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 
-COMMANDS = ("run", "check", "dev", "reload", "health", "version")
+COMMANDS = ("run", "check", "dev", "reload", "health", "status", "version")
 
 
 @pytest.fixture
@@ -252,7 +252,7 @@ def test_health_and_reload_over_tcp(door, service):
 def test_health_and_reload_of_a_stopped_door(door):
     d = door(sites={"a.test": "http://127.0.0.1:1"})
     d.stop()
-    for command in ("health", "reload"):
+    for command in ("health", "reload", "status"):
         got = d.run(command, "-c", d.config)
         assert got.returncode == 1 and got.stdout == ""
         assert f"unix:{d.admin_path}" in got.stderr

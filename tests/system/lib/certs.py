@@ -14,13 +14,14 @@ def openssl(*arguments, stdin=None):
 class Authority:
     """A root that signs leaves. `ca` is its PEM file, for clients."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, name="test root"):
         self.folder = pathlib.Path(folder)
+        self.folder.mkdir(parents=True, exist_ok=True)
         self.ca = self.folder / "ca.pem"
         self.key = self.folder / "ca.key"
         self.count = 0
         openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
-                "-keyout", self.key, "-out", self.ca, "-days", "30", "-subj", "/CN=test root",
+                "-keyout", self.key, "-out", self.ca, "-days", "30", "-subj", f"/CN={name}",
                 "-addext", "basicConstraints=critical,CA:TRUE",
                 "-addext", "keyUsage=critical,keyCertSign,cRLSign")
 
