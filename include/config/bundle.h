@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a loader hands over: one sealed memory file with the normalised configuration, the
- * certificates, and a short part for the supervisor, which parses neither YAML nor PEM. Two are
- * written: the workers' with keys, the keeper's without.
+ * What a loader hands over: one sealed memory file with the normalised configuration, the files it
+ * refers to, the certificates, and a short part for the supervisor, which parses neither YAML nor
+ * PEM. Two are written: the workers' with keys and files, the keeper's without.
  *
  * The reader treats it as untrusted input: sizes, counts and ranges are checked.
  */
@@ -54,7 +54,7 @@ int bundle_write(const struct bundle_plan *plan, const struct model *model,
                  const struct tls_set *certs, bool with_keys, int *out_fd) MUST_USE;
 /* Only the supervisor's part; the rest is not looked at. */
 int bundle_read_plan(int fd, struct bundle_plan *out_plan) MUST_USE;
-/* Everything, for keeper, worker and the next loader. */
+/* Everything, the bytes of files attached to the model; for keeper, worker and the next loader. */
 int bundle_read(int fd, struct bundle *out_bundle) MUST_USE;
 
 #endif

@@ -16,10 +16,16 @@
 #include <stddef.h>
 #include <stdint.h>
 
+enum model_file_kind { MODEL_FILE_CA, MODEL_FILE_USERS };
+
 /* A file that the loader read for the model: processes that serve cannot open files. */
 struct model_file {
-    struct str path;  /* absolute */
-    struct str bytes; /* in the arena; empty until attached */
+    enum model_file_kind kind; /* what it must hold */
+    struct str path;           /* absolute */
+    struct str bytes;          /* in the arena; empty until attached */
+    struct str key;            /* the key that names it first, for people; and where that stands */
+    uint32_t line;
+    uint32_t column;
 };
 
 enum model_scheme { MODEL_SCHEME_HTTP, MODEL_SCHEME_HTTPS, MODEL_SCHEME_H2C };
@@ -81,7 +87,8 @@ struct model_header {
 };
 
 struct model_headers {
-    struct model_header *changes; /* in order: the site's, then the route's; remove, set, add */
+    struct model_header *changes; /* in order: remove, set, add. A route's come after its site's:
+                                   * what they make without effect is not here any more */
     size_t count;
 };
 
@@ -194,8 +201,8 @@ struct model {
 
 /* Accepts NULL. */
 void model_free(struct model *m);
-/* Every distinct target (routes of all sites, and the ACME relay): what the keeper resolves. The
- * array is the caller's (free); the targets are borrowed. */
+/* Every distinct target (routes of all sites, and the ACME relay) but patterns: what the keeper
+ * resolves in any case. The array is the caller's (free); the targets are borrowed. */
 size_t model_targets(const struct model *m, const struct model_target ***out_targets);
 /* Every name that needs a certificate (site names and aliases). The array is the caller's. */
 size_t model_names(const struct model *m, struct str **out_names);

@@ -18,6 +18,7 @@
 #include "config/values.h"
 #include "config/yaml_tree.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -26,6 +27,9 @@ enum schema_type {
     SCHEMA_SITES,      /* a map whose keys are host names */
     SCHEMA_ROUTES,     /* a map whose keys are path prefixes */
     SCHEMA_TARGET_MAP, /* a target's URL, short for {to: URL}; or a map */
+    SCHEMA_PATH_MAP,   /* a path, short for a map with it alone; or a map */
+    SCHEMA_RATE_MAP,   /* a rate, the same */
+    SCHEMA_FIELDS,     /* a map of header fields and their values */
     SCHEMA_NUMBER,     /* from here ... */
     SCHEMA_DURATION,
     SCHEMA_SIZE,
@@ -38,7 +42,10 @@ enum schema_type {
     SCHEMA_PATH,
     SCHEMA_PATHS,
     SCHEMA_HOST,
-    SCHEMA_HOSTS,
+    SCHEMA_SITE_NAMES,  /* host names, or "*." and one */
+    SCHEMA_FIELD_NAMES, /* of a head */
+    SCHEMA_RATE,        /* "10/s" */
+    SCHEMA_REALM,
     SCHEMA_TARGET,   /* "http://service:port" */
     SCHEMA_RELAY,    /* the same with a path */
     SCHEMA_REDIRECT, /* "https://host" */
@@ -47,8 +54,8 @@ enum schema_type {
 struct schema_key {
     const char *path;
     enum schema_type type;
-    const char *word;    /* a word that is valid beside the type ("auto", "off"), or NULL */
-    uint64_t word_value; /* what the word stands for where the value is a number */
+    const char *word;    /* words that are valid beside the type ("auto", "all|none"), or NULL */
+    uint64_t word_value; /* what its one word stands for where the value is a number */
     const char *choices; /* SCHEMA_CHOICE: "redirect|serve|off" */
     uint64_t min;        /* numbers, durations (ms), sizes (bytes) */
     uint64_t max;
@@ -69,6 +76,8 @@ const struct schema_key *schema_next_child(const struct schema_key *parent,
                                            const struct schema_key *previous);
 /* The last word of the path. */
 const char *schema_name(const struct schema_key *key);
+/* Whether `text` is one of the key's words. */
+bool schema_is_word(const struct schema_key *key, struct str text);
 /* "duration", "list of addresses": for people. */
 const char *schema_type_text(enum schema_type type);
 /* Every key with its type, default and help, for `hivedoor check --schema`. ERR_LIMIT. */

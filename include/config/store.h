@@ -15,8 +15,8 @@
 
 #include <stdint.h>
 
-/* SHA-256 over the configuration file, every file substituted into it, every certificate file's
- * name and bytes, in a fixed order. */
+/* SHA-256 over the configuration file, every file substituted into it or named by its keys, every
+ * certificate file's name and bytes, in a fixed order. */
 struct store_digest {
     uint8_t bytes[32];
 };
@@ -35,8 +35,9 @@ void store_report_missing(const char *config_path, const struct model *m,
                           const struct tls_set *certs, struct diags *diags);
 /*
  * Every path whose change may mean another configuration: the file itself, what is substituted into
- * it, the entries of `certificates:` and their direct subfolders. Absolute where the file says so
- * or its folder is known; some may not exist. The array and its texts are the caller's (free each).
+ * it or named by its keys, the entries of `certificates:` and their direct subfolders. Absolute
+ * where the file says so or its folder is known; some may not exist. The array and its texts are
+ * the caller's (free each).
  */
 void store_watch(const char *config_path, const struct model *m, char ***out_paths,
                  size_t *out_count);

@@ -38,6 +38,12 @@ int values_listen(struct str text, struct addr *out_addr, struct values_fault *f
 int values_server(struct str text, struct addr *out_addr, struct values_fault *fault) MUST_USE;
 /* "10.0.0.0/8" or one address. */
 int values_network(struct str text, struct addr_net *out_net, struct values_fault *fault) MUST_USE;
+/* "10/s", "600/m", "1000/h": so many in a period of so many milliseconds; at least 1. */
+int values_rate(struct str text, uint32_t *out_count, uint32_t *out_period_ms,
+                struct values_fault *fault) MUST_USE;
+/* What may stand between the quotes of a challenge (RFC 9110 section 5.6.4) as it is: 1 to 128
+ * printable ASCII characters without " and \. */
+int values_realm(struct str text, struct values_fault *fault) MUST_USE;
 /* A path of a file or folder: not empty, no control characters, below 4096 bytes. */
 int values_path(struct str text, struct values_fault *fault) MUST_USE;
 
@@ -45,5 +51,7 @@ int values_path(struct str text, struct values_fault *fault) MUST_USE;
 /* The shortest text that values_duration or values_size reads back as the same; returns `dst`. */
 const char *values_print_duration(uint64_t ms, char dst[static VALUES_TEXT_MAX]);
 const char *values_print_size(uint64_t bytes, char dst[static VALUES_TEXT_MAX]);
+/* For values_rate. */
+const char *values_print_rate(uint32_t count, uint32_t period_ms, char dst[static VALUES_TEXT_MAX]);
 
 #endif

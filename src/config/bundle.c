@@ -5,17 +5,19 @@
 
 #include "base/fd.h"
 #include "base/mem.h"
+#include "config/files.h"
 #include "config/load.h"
 
 /*
  * Layout, in the numbers and strings of base/pack: magic, plan (as one string), configuration text,
- * number of certificates, certificates. Addresses travel as text, through the parser that the
- * configuration uses.
+ * number of files, their paths and bytes, number of certificates, certificates. Addresses travel as
+ * text, through the parser that the configuration uses.
  */
-#define MAGIC      UINT64_C(0x31304C444E424448) /* "HDBNDL01" */
+#define MAGIC      UINT64_C(0x32304C444E424448) /* "HDBNDL02" */
 #define PATH_BYTES 4096
 #define WATCH_MAX  100000
 #define CERTS_MAX  100000
+#define FILES_MAX  100000
 #define PLAN_MAX   (64u * 1024 * 1024)
 
 void bundle_plan_fini(struct bundle_plan *plan)
@@ -86,23 +88,51 @@ static size_t certs_size(const struct tls_set *certs)
     return size;
 }
 
-static int pack_all(const struct buf *plan, const struct buf *text, const struct tls_set *certs,
-                    bool with_keys, struct buf *out)
+static size_t files_size(const struct model *m)
+{
+    size_t size = 0;
+    for (size_t i = 0; i < m->file_count; i++) {
+        size += 16 + m->files[i]->path.len + m->files[i]->bytes.len;
+    }
+    return size;
+}
+
+/* Whoever gets no keys serves nobody, and needs no files either. */
+static void pack_files(struct packer *p, const struct model *m, bool with_keys)
+{
+    size_t count = with_keys ? m->file_count : 0;
+    pack_u32(p, (uint32_t)count);
+    for (size_t i = 0; i < count; i++) {
+        pack_str(p, m->files[i]->path);
+        pack_str(p, m->files[i]->bytes);
+    }
+}
+
+/* What goes into a bundle; all borrowed. */
+struct content {
+    const struct buf *plan;
+    const struct buf *text;
+    const struct model *model;
+    const struct tls_set *certs;
+};
+
+static int pack_all(const struct content *c, bool with_keys, struct buf *out)
 {
     struct packer p;
     uint8_t *room;
-    size_t size = buf_len(plan) + buf_len(text) + certs_size(certs);
+    size_t size = buf_len(c->plan) + buf_len(c->text) + files_size(c->model) + certs_size(c->certs);
     int err = buf_reserve(out, size, &room);
     if (err != OK) {
         return err;
     }
     pack_init(&p, out);
     pack_u64(&p, MAGIC);
-    pack_str(&p, buf_str(plan));
-    pack_str(&p, buf_str(text));
-    pack_u32(&p, (uint32_t)certs->count);
-    for (size_t i = 0; i < certs->count; i++) {
-        tls_cert_pack(certs->certs[i], &p, with_keys);
+    pack_str(&p, buf_str(c->plan));
+    pack_str(&p, buf_str(c->text));
+    pack_files(&p, c->model, with_keys);
+    pack_u32(&p, (uint32_t)c->certs->count);
+    for (size_t i = 0; i < c->certs->count; i++) {
+        tls_cert_pack(c->certs->certs[i], &p, with_keys);
     }
     return p.failed ? ERR_LIMIT : OK;
 }
@@ -119,8 +149,10 @@ int bundle_write(const struct bundle_plan *plan, const struct model *model,
     buf_init(&all, BUNDLE_MAX);
     pack_init(&p, &head);
     pack_plan(&p, plan);
-    int err = p.failed || certs->count > CERTS_MAX ? ERR_LIMIT : load_dump(model, &text);
-    err = err != OK ? err : pack_all(&head, &text, certs, with_keys, &all);
+    bool is_over = p.failed || certs->count > CERTS_MAX || model->file_count > FILES_MAX;
+    struct content content = {&head, &text, model, certs};
+    int err = is_over ? ERR_LIMIT : load_dump(model, &text);
+    err = err != OK ? err : pack_all(&content, with_keys, &all);
     if (err == OK) {
         err = fd_sealed("hivedoor-bundle", buf_ptr(&all), buf_len(&all), out_fd);
     }
@@ -237,6 +269,24 @@ static int unpack_certs(struct unpacker *u, struct tls_set *set)
     return unpack_done(u) ? OK : ERR_SYNTAX;
 }
 
+/* All files of the model, in its order, or none at all. */
+static int unpack_files(struct unpacker *u, struct model *m)
+{
+    size_t count = unpack_u32(u);
+    if (u->failed || (count != 0 && count != m->file_count)) {
+        return ERR_SYNTAX;
+    }
+    for (size_t i = 0; i < count; i++) {
+        struct str path = unpack_str(u, PATH_BYTES);
+        struct str bytes = unpack_str(u, FILES_BYTES_MAX);
+        if (u->failed || !str_eq(path, m->files[i]->path)) {
+            return ERR_SYNTAX;
+        }
+        m->files[i]->bytes = arena_dup(&m->arena, bytes);
+    }
+    return OK;
+}
+
 static int unpack_all(const void *data, size_t len, struct bundle *b)
 {
     struct unpacker u;
@@ -253,6 +303,7 @@ static int unpack_all(const void *data, size_t len, struct bundle *b)
     diags_init(&diags);
     int err = load_text(text, "bundle", false, &diags, &b->model);
     diags_fini(&diags);
+    err = err != OK ? err : unpack_files(&u, b->model);
     return err != OK ? err : unpack_certs(&u, &b->certs);
 }
 

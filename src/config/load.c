@@ -35,9 +35,11 @@ static int build(const struct source *src, struct yaml_tree *tree, struct diags 
     schema_check(tree, diags);
     struct model *m = NEW(struct model);
     arena_init(&m->arena, 16 * 1024);
-    struct load l = {.tree = tree, .model = m, .folder = src->folder};
+    struct load l = {.tree = tree, .model = m, .folder = src->folder, .files = map_new()};
     load_settings(&l);
     load_sites(&l);
+    load_list_files(&l);
+    map_free(l.files);
     verify_model(tree, m, diags);
     if (diags->errors > before) {
         model_free(m);

@@ -4,14 +4,9 @@
 
 #include "config/load.h"
 #include "config/values.h"
+#include "load_dump_part.h"
 
-/* Writes until something does not fit; then remembers that and writes no more. */
-struct dump {
-    struct buf *out;
-    int err;
-};
-
-__attribute__((format(printf, 2, 3))) static void put(struct dump *d, const char *fmt, ...)
+void dump_put(struct dump *d, const char *fmt, ...)
 {
     va_list ap;
     va_start(ap, fmt);
@@ -46,106 +41,117 @@ static bool is_plain(struct str s)
     return s.len > 0;
 }
 
-static void put_text(struct dump *d, struct str s)
+void dump_text(struct dump *d, struct str s)
 {
     if (is_plain(s)) {
-        put(d, "%.*s", STR_FMT(s));
+        dump_put(d, "%.*s", STR_FMT(s));
         return;
     }
-    put(d, "\"");
+    dump_put(d, "\"");
     size_t len = 1;
     for (size_t i = 0; i < s.len; i += len) {
         uint32_t c = code_point(s, i, &len);
         if (c == '"' || c == '\\') {
-            put(d, "\\%c", (char)c);
+            dump_put(d, "\\%c", (char)c);
         } else if (c >= 0x20 && c < 0x7F) {
-            put(d, "%c", (char)c);
+            dump_put(d, "%c", (char)c);
         } else {
-            put(d, "\\U%08" PRIX32, c);
+            dump_put(d, "\\U%08" PRIX32, c);
         }
     }
-    put(d, "\"");
+    dump_put(d, "\"");
 }
 
 static void put_texts(struct dump *d, const struct str *texts, size_t count)
 {
-    put(d, "[");
+    dump_put(d, "[");
     for (size_t i = 0; i < count; i++) {
-        put(d, "%s", i == 0 ? "" : ", ");
-        put_text(d, texts[i]);
+        dump_put(d, "%s", i == 0 ? "" : ", ");
+        dump_text(d, texts[i]);
     }
-    put(d, "]\n");
+    dump_put(d, "]\n");
 }
 
 static void put_duration(struct dump *d, const char *before, uint32_t ms)
 {
     char text[VALUES_TEXT_MAX];
-    put(d, "%s%s", before, values_print_duration(ms, text));
+    dump_put(d, "%s%s", before, values_print_duration(ms, text));
 }
 
 static void put_size(struct dump *d, const char *before, uint64_t bytes)
 {
     char text[VALUES_TEXT_MAX];
-    put(d, "%s%s", before, bytes == UINT64_MAX ? "none" : values_print_size(bytes, text));
+    dump_put(d, "%s%s", before, bytes == UINT64_MAX ? "none" : values_print_size(bytes, text));
 }
 
 static void put_addrs(struct dump *d, const struct addr *addrs, size_t count, const char *word)
 {
     char text[ADDR_TEXT_MAX];
     if (count == 0) {
-        put(d, "%s\n", word);
+        dump_put(d, "%s\n", word);
         return;
     }
-    put(d, "[");
+    dump_put(d, "[");
     for (size_t i = 0; i < count; i++) {
-        put(d, "%s", i == 0 ? "" : ", ");
-        put_text(d, str_of(addr_print(&addrs[i], text)));
+        dump_put(d, "%s", i == 0 ? "" : ", ");
+        dump_text(d, str_of(addr_print(&addrs[i], text)));
     }
-    put(d, "]\n");
+    dump_put(d, "]\n");
 }
 
-static void put_networks(struct dump *d, const char *key, const struct addr_net *nets, size_t count)
+void dump_networks(struct dump *d, const struct addr_net *nets, size_t count)
 {
     char text[ADDR_TEXT_MAX];
-    put(d, "%s:\n  trust: [", key);
+    dump_put(d, "[");
     for (size_t i = 0; i < count; i++) {
-        put(d, "%s", i == 0 ? "" : ", ");
-        put_text(d, str_of(addr_net_print(&nets[i], text)));
+        dump_put(d, "%s", i == 0 ? "" : ", ");
+        dump_text(d, str_of(addr_net_print(&nets[i], text)));
     }
-    put(d, "]\n");
+    dump_put(d, "]");
+}
+
+static void put_trust(struct dump *d, const char *key, const struct addr_net *nets, size_t count)
+{
+    dump_put(d, "%s:\n  trust: ", key);
+    dump_networks(d, nets, count);
+    dump_put(d, "\n");
 }
 
 static void put_route(struct dump *d, const struct model_route *r)
 {
-    put(d, "      ");
-    put_text(d, r->prefix);
-    put(d, ":\n        to: ");
-    put_text(d, r->to.text);
-    put(d, "\n        strip: %s\n", r->strip ? "true" : "false");
+    dump_put(d, "      ");
+    dump_text(d, r->prefix);
+    dump_put(d, ":\n        to: ");
+    dump_text(d, r->to.text);
+    dump_put(d, "\n        strip: %s\n", r->strip ? "true" : "false");
     put_duration(d, "        timeouts: {attempt: ", r->timeouts.attempt_ms);
     put_duration(d, ", connect: ", r->timeouts.connect_ms);
     put_duration(d, ", response: ", r->timeouts.response_ms);
     put_duration(d, ", tunnel: ", r->timeouts.tunnel_ms);
     put_size(d, "}\n        limits: {body: ", r->body_bytes);
-    put(d, "}\n");
+    dump_put(d, "}\n        gzip: %s\n", r->rules.gzip ? "true" : "false");
+    dump_verify(d, "        ", &r->to);
+    dump_rules(d, "        ", &r->rules);
 }
 
 static void put_site(struct dump *d, const struct model_site *s)
 {
     static const char *const http[] = {
         [MODEL_HTTP_REDIRECT] = "redirect", [MODEL_HTTP_SERVE] = "serve", [MODEL_HTTP_OFF] = "off"};
-    put(d, "  ");
-    put_text(d, s->name);
-    put(d, ":\n    aliases: ");
+    dump_put(d, "  ");
+    dump_text(d, s->name);
+    dump_put(d, ":\n    aliases: ");
     put_texts(d, s->aliases, s->alias_count);
-    put(d, "    http: %s\n", http[s->http]);
+    dump_put(d, "    http: %s\n", http[s->http]);
+    dump_client_auth(d, &s->client_auth);
     if (s->redirect.len > 0) {
-        put(d, "    redirect: ");
-        put_text(d, s->redirect);
-        put(d, "\n    code: %u\n", s->redirect_code);
+        dump_put(d, "    redirect: ");
+        dump_text(d, s->redirect);
+        dump_put(d, "\n    code: %u\n", s->redirect_code);
+        dump_rules(d, "    ", &s->rules);
         return;
     }
-    put(d, "    routes:\n");
+    dump_put(d, "    routes:\n");
     for (size_t i = 0; i < s->route_count; i++) {
         put_route(d, &s->routes[i]);
     }
@@ -156,30 +162,30 @@ static void put_acme(struct dump *d, const struct model_acme *acme)
     if (!acme->has_relay && acme->folder.len == 0) {
         return;
     }
-    put(d, "acme:\n");
+    dump_put(d, "acme:\n");
     if (acme->has_relay) {
-        put(d, "  relay: ");
-        put_text(d, acme->relay.text);
-        put(d, "\n");
+        dump_put(d, "  relay: ");
+        dump_text(d, acme->relay.text);
+        dump_put(d, "\n");
     }
     if (acme->folder.len > 0) {
-        put(d, "  folder: ");
-        put_text(d, acme->folder);
-        put(d, "\n");
+        dump_put(d, "  folder: ");
+        dump_text(d, acme->folder);
+        dump_put(d, "\n");
     }
-    put(d, "  strip: %s\n", acme->strip ? "true" : "false");
+    dump_put(d, "  strip: %s\n", acme->strip ? "true" : "false");
 }
 
 static void put_listen(struct dump *d, const struct model *m)
 {
     char text[ADDR_TEXT_MAX];
-    put(d, "listen:\n  http: ");
+    dump_put(d, "listen:\n  http: ");
     put_addrs(d, m->listen_http, m->listen_http_count, "off");
-    put(d, "  https: ");
+    dump_put(d, "  https: ");
     put_addrs(d, m->listen_https, m->listen_https_count, "off");
-    put(d, "  admin: ");
-    put_text(d, m->admin.len == 0 ? STR("off") : str_of(addr_print(&m->admin, text)));
-    put(d, "\n");
+    dump_put(d, "  admin: ");
+    dump_text(d, m->admin.len == 0 ? STR("off") : str_of(addr_print(&m->admin, text)));
+    dump_put(d, "\n");
 }
 
 static void put_bounds(struct dump *d, const struct model *m)
@@ -193,14 +199,36 @@ static void put_bounds(struct dump *d, const struct model *m)
     put_duration(d, "\n  response: ", t->response_ms);
     put_duration(d, "\n  tunnel: ", t->tunnel_ms);
     put_size(d, "\nlimits:\n  header: ", m->limits.header_bytes);
-    put(d, "\n  headers: %" PRIu32 "\n", m->limits.headers);
+    dump_put(d, "\n  headers: %" PRIu32 "\n", m->limits.headers);
     if (m->limits.connections == 0) {
-        put(d, "  connections: auto\n");
+        dump_put(d, "  connections: auto\n");
     } else {
-        put(d, "  connections: %" PRIu32 "\n", m->limits.connections);
+        dump_put(d, "  connections: %" PRIu32 "\n", m->limits.connections);
     }
     put_size(d, "  body: ", m->limits.body_bytes);
-    put(d, "\n");
+    dump_put(d, "\n");
+}
+
+static void put_http2(struct dump *d, const struct model_http2 *h)
+{
+    dump_put(d, "http2:\n  enabled: %s\n  streams: %" PRIu32, h->enabled ? "true" : "false",
+             h->streams);
+    put_size(d, "\n  window: ", h->window);
+    put_size(d, "\n  connection_window: ", h->connection_window);
+    put_size(d, "\n  frame: ", h->frame);
+    put_size(d, "\n  table: ", h->table);
+    dump_put(d, "\n  requests: %" PRIu32 "\n", h->requests);
+}
+
+static void put_masked(struct dump *d, const struct model *m)
+{
+    dump_put(d, "masked: ");
+    if (m->masked_count > 0) {
+        dump_networks(d, m->masked, m->masked_count);
+    } else {
+        dump_put(d, m->masked_auto ? "auto" : "off");
+    }
+    dump_put(d, "\n");
 }
 
 static void put_rest(struct dump *d, const struct model *m)
@@ -212,35 +240,37 @@ static void put_rest(struct dump *d, const struct model *m)
                                          [MODEL_ACCESS_OFF] = "off",
                                          [MODEL_ACCESS_AUTO] = NULL};
     put_duration(d, "dns:\n  refresh: ", m->dns_refresh_ms);
-    put(d, "\n  servers: ");
+    dump_put(d, "\n  servers: ");
     put_addrs(d, m->dns_servers, m->dns_server_count, "auto");
     put_duration(d, "drain:\n  timeout: ", m->drain_ms);
-    put(d, "\nlog:\n  level: %s\n", levels[m->log_level]);
+    dump_put(d, "\nlog:\n  level: %s\n", levels[m->log_level]);
     if (access[m->access] != NULL) { /* AUTO is the key's absence */
-        put(d, "  access: %s\n", access[m->access]);
+        dump_put(d, "  access: %s\n", access[m->access]);
     }
 }
 
 int load_dump(const struct model *m, struct buf *out)
 {
     struct dump d = {.out = out, .err = OK};
-    put(&d, "version: 1\ncertificates: ");
+    dump_put(&d, "version: 1\ncertificates: ");
     put_texts(&d, m->certificates, m->certificate_count);
     put_acme(&d, &m->acme);
     put_listen(&d, m);
     if (m->workers == 0) {
-        put(&d, "workers: auto\n");
+        dump_put(&d, "workers: auto\n");
     } else {
-        put(&d, "workers: %" PRIu32 "\n", m->workers);
+        dump_put(&d, "workers: %" PRIu32 "\n", m->workers);
     }
-    put_networks(&d, "proxy_protocol", m->proxy_trust, m->proxy_trust_count);
-    put_networks(&d, "forwarded", m->forwarded_trust, m->forwarded_trust_count);
-    put(&d, "unknown_site: ");
-    put_text(&d, m->unknown_site.len == 0 ? STR("refuse") : m->unknown_site);
-    put(&d, "\ntls:\n  min: \"%s\"\n", m->tls_min == 0x0304 ? "1.3" : "1.2");
+    put_trust(&d, "proxy_protocol", m->proxy_trust, m->proxy_trust_count);
+    put_trust(&d, "forwarded", m->forwarded_trust, m->forwarded_trust_count);
+    put_masked(&d, m);
+    dump_put(&d, "unknown_site: ");
+    dump_text(&d, m->unknown_site.len == 0 ? STR("refuse") : m->unknown_site);
+    dump_put(&d, "\ntls:\n  min: \"%s\"\n", m->tls_min == 0x0304 ? "1.3" : "1.2");
+    put_http2(&d, &m->http2);
     put_bounds(&d, m);
     put_rest(&d, m);
-    put(&d, "sites:%s\n", m->site_count == 0 ? " {}" : "");
+    dump_put(&d, "sites:%s\n", m->site_count == 0 ? " {}" : "");
     for (size_t i = 0; i < m->site_count; i++) {
         put_site(&d, &m->sites[i]);
     }

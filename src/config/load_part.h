@@ -7,6 +7,7 @@
 #ifndef HIVEDOOR_SRC_CONFIG_LOAD_PART_H
 #define HIVEDOOR_SRC_CONFIG_LOAD_PART_H
 
+#include "base/map.h"
 #include "config/model.h"
 #include "config/names.h"
 #include "config/schema.h"
@@ -16,6 +17,15 @@ struct load {
     const struct yaml_tree *tree;
     struct model *model; /* being filled */
     const char *folder;  /* where relative paths start; NULL: they stay as they are */
+    struct map *files;   /* kind and path -> the model_file of both */
+};
+
+/* What a site hands down to its routes. */
+struct load_inherited {
+    struct model_timeouts timeouts;
+    uint64_t body_bytes;
+    struct model_verify verify;
+    struct model_rules rules;
 };
 
 /* The number below `map` for a path of the schema, or the default. */
@@ -27,6 +37,20 @@ size_t load_texts(struct load *l, const struct yaml_node *node, struct str **out
 void load_timeouts(const struct yaml_node *map, struct model_timeouts *t);
 /* limits.body below a site or a route; `inherited` if there is none. */
 uint64_t load_body(const struct yaml_node *map, uint64_t inherited);
+size_t load_networks(struct load *l, const struct yaml_node *node, struct addr_net **out_nets);
+/* In the model's arena, or `path` itself. */
+struct str load_absolute(const struct load *l, struct str path);
+
+/* What a site or a route says, over what it has from above: all keys that both may have. */
+void load_over(struct load *l, const struct yaml_node *map, struct load_inherited *in);
+void load_client_auth(struct load *l, const struct yaml_node *site, struct model_client_auth *out);
+/* The file that a node names; the same for the same kind and path. `key` says of which key. */
+const struct model_file *load_use_file(struct load *l, enum model_file_kind kind,
+                                       const struct yaml_node *node, const char *key);
+/* The system's authorities, for the target that `node` writes. */
+const struct model_file *load_system_ca(struct load *l, const struct yaml_node *node);
+/* Lists the files that the finished model refers to, in the order of the sites. */
+void load_list_files(struct load *l);
 
 /* Everything but the sites. */
 void load_settings(struct load *l);

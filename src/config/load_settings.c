@@ -59,11 +59,10 @@ static size_t load_addrs(struct load *l, const struct yaml_node *map, const char
     return n;
 }
 
-static size_t load_networks(struct load *l, const char *section, struct addr_net **out_nets)
+size_t load_networks(struct load *l, const struct yaml_node *node, struct addr_net **out_nets)
 {
-    const struct yaml_node *map = yaml_tree_get(&l->tree->root, section);
     struct str *texts = NULL;
-    size_t count = load_texts(l, yaml_tree_get(map, "trust"), &texts);
+    size_t count = load_texts(l, node, &texts);
     struct addr_net *nets = arena_zalloc(&l->model->arena, (count + 1) * sizeof(*nets));
     size_t n = 0;
     for (size_t i = 0; i < count; i++) {
@@ -74,7 +73,7 @@ static size_t load_networks(struct load *l, const char *section, struct addr_net
     return n;
 }
 
-static struct str absolute(const struct load *l, struct str path)
+struct str load_absolute(const struct load *l, struct str path)
 {
     if (l->folder == NULL || path.len == 0 || path.ptr[0] == '/') {
         return path;
@@ -109,7 +108,7 @@ static void load_acme(struct load *l)
                                       &acme->relay_path, &fault) == OK;
     }
     if (folder != NULL && folder->kind == YAML_TREE_SCALAR) {
-        acme->folder = absolute(l, arena_dup(&l->model->arena, folder->text));
+        acme->folder = load_absolute(l, arena_dup(&l->model->arena, folder->text));
     }
 }
 
@@ -173,38 +172,68 @@ static void load_unknown_site(struct load *l)
     }
 }
 
+static void load_masked(struct load *l)
+{
+    struct model *m = l->model;
+    const struct yaml_node *node = yaml_tree_get(&l->tree->root, "masked");
+    m->masked_auto =
+        node == NULL || (node->kind == YAML_TREE_SCALAR && str_eq(node->text, STR("auto")));
+    m->masked_count = load_networks(l, node, &m->masked);
+}
+
+static void load_http2(struct load *l)
+{
+    struct model_http2 *h = &l->model->http2;
+    const struct yaml_node *map = yaml_tree_get(&l->tree->root, "http2");
+    h->enabled = load_number(map, "http2.enabled") != 0;
+    h->streams = load_u32(map, "http2.streams");
+    h->window = load_u32(map, "http2.window");
+    h->connection_window = load_u32(map, "http2.connection_window");
+    h->frame = load_u32(map, "http2.frame");
+    h->table = load_u32(map, "http2.table");
+    h->requests = load_u32(map, "http2.requests");
+}
+
+static void load_log(struct load *l)
+{
+    struct model *m = l->model;
+    const struct yaml_node *log = yaml_tree_get(&l->tree->root, "log");
+    const struct yaml_node *access = yaml_tree_get(log, "access");
+    struct values_fault fault;
+    uint64_t value = MODEL_ACCESS_AUTO;
+    m->log_level = (enum log_level)load_u32(log, "log.level");
+    m->access = MODEL_ACCESS_AUTO;
+    /* The order of the choices is the order of enum model_access. */
+    if (access != NULL && access->kind == YAML_TREE_SCALAR &&
+        schema_number(schema_key("log.access"), access->text, &value, &fault) == OK) {
+        m->access = (enum model_access)value;
+    }
+}
+
 void load_settings(struct load *l)
 {
     struct model *m = l->model;
     const struct yaml_node *root = &l->tree->root;
     const struct yaml_node *dns = yaml_tree_get(root, "dns");
-    const struct yaml_node *log = yaml_tree_get(root, "log");
     m->certificate_count = load_texts(l, yaml_tree_get(root, "certificates"), &m->certificates);
     for (size_t i = 0; i < m->certificate_count; i++) {
-        m->certificates[i] = absolute(l, m->certificates[i]);
+        m->certificates[i] = load_absolute(l, m->certificates[i]);
     }
     load_acme(l);
     load_listen(l);
     load_bounds(l);
     load_unknown_site(l);
     m->workers = load_u32(root, "workers");
-    m->proxy_trust_count = load_networks(l, "proxy_protocol", &m->proxy_trust);
-    m->forwarded_trust_count = load_networks(l, "forwarded", &m->forwarded_trust);
+    const struct yaml_node *proxy = yaml_tree_get(root, "proxy_protocol");
+    const struct yaml_node *forwarded = yaml_tree_get(root, "forwarded");
+    m->proxy_trust_count = load_networks(l, yaml_tree_get(proxy, "trust"), &m->proxy_trust);
+    m->forwarded_trust_count =
+        load_networks(l, yaml_tree_get(forwarded, "trust"), &m->forwarded_trust);
+    load_masked(l);
+    load_http2(l);
     m->tls_min = load_number(yaml_tree_get(root, "tls"), "tls.min") == 0 ? 0x0303 : 0x0304;
     m->dns_refresh_ms = load_u32(dns, "dns.refresh");
     m->dns_server_count = load_addrs(l, dns, "dns.servers", values_server, &m->dns_servers);
     m->drain_ms = load_u32(yaml_tree_get(root, "drain"), "drain.timeout");
-    m->log_level = (enum log_level)load_u32(log, "log.level");
-    m->access = MODEL_ACCESS_AUTO;
-    if (yaml_tree_get(log, "access") != NULL) {
-        /* The order of the choices is the order of enum model_access. */
-        const struct schema_key *key = schema_key("log.access");
-        struct values_fault fault;
-        const struct yaml_node *access = yaml_tree_get(log, "access");
-        uint64_t value = MODEL_ACCESS_AUTO;
-        if (access->kind == YAML_TREE_SCALAR &&
-            schema_number(key, access->text, &value, &fault) == OK) {
-            m->access = (enum model_access)value;
-        }
-    }
+    load_log(l);
 }

@@ -3,12 +3,6 @@
 
 #include "load_part.h"
 
-/* What a site hands down to its routes. */
-struct inherited {
-    struct model_timeouts timeouts;
-    uint64_t body_bytes;
-};
-
 static bool load_target(struct load *l, const struct yaml_node *node, struct model_target *out)
 {
     struct values_fault fault;
@@ -18,21 +12,28 @@ static bool load_target(struct load *l, const struct yaml_node *node, struct mod
 
 /* `node` is a URL or a map; false if it has no usable target. */
 static bool load_route(struct load *l, struct str prefix, const struct yaml_node *node,
-                       const struct inherited *from_site, struct model_route *out)
+                       const struct load_inherited *from_site, struct model_route *out)
 {
-    struct model_route r = {
-        .prefix = arena_dup(&l->model->arena, prefix),
-        .timeouts = from_site->timeouts,
-        .body_bytes = from_site->body_bytes,
-    };
+    struct model_route r = {.prefix = arena_dup(&l->model->arena, prefix)};
+    struct load_inherited in = *from_site;
     bool is_map = node->kind == YAML_TREE_MAP;
-    if (!load_target(l, is_map ? yaml_tree_get(node, "to") : node, &r.to)) {
+    const struct yaml_node *to = is_map ? yaml_tree_get(node, "to") : node;
+    if (!load_target(l, to, &r.to)) {
         return false;
     }
     if (is_map) {
-        load_timeouts(node, &r.timeouts);
-        r.body_bytes = load_body(node, r.body_bytes);
+        load_over(l, node, &in);
         r.strip = load_number(node, "sites.NAME.routes.PREFIX.strip") != 0;
+    }
+    r.timeouts = in.timeouts;
+    r.body_bytes = in.body_bytes;
+    r.rules = in.rules;
+    r.to.verify.name = STR("");
+    if (r.to.scheme == MODEL_SCHEME_HTTPS && in.verify.off) {
+        r.to.verify.off = true;
+    } else if (r.to.scheme == MODEL_SCHEME_HTTPS) {
+        r.to.verify = in.verify;
+        r.to.verify.ca = in.verify.ca != NULL ? in.verify.ca : load_system_ca(l, to);
     }
     *out = r;
     return true;
@@ -50,7 +51,7 @@ static int compare_routes(const void *left, const void *right)
 }
 
 static void load_routes(struct load *l, const struct yaml_node *node,
-                        const struct inherited *from_site, struct model_site *site)
+                        const struct load_inherited *from_site, struct model_site *site)
 {
     if (node->kind != YAML_TREE_MAP) {
         return;
@@ -90,21 +91,22 @@ static void load_aliases(struct load *l, const struct yaml_node *node, struct mo
     site->aliases = texts;
     for (size_t i = 0; i < count; i++) {
         struct values_fault fault;
-        if (names_host(&l->model->arena, texts[i], &texts[site->alias_count], &fault) == OK) {
+        if (names_site(&l->model->arena, texts[i], &texts[site->alias_count], &fault) == OK) {
             site->alias_count++;
         }
     }
 }
 
-static void load_long(struct load *l, const struct yaml_node *node, struct inherited *from_site,
-                      struct model_site *site)
+static void load_long(struct load *l, const struct yaml_node *node,
+                      struct load_inherited *from_site, struct model_site *site)
 {
-    load_timeouts(node, &from_site->timeouts);
-    from_site->body_bytes = load_body(node, from_site->body_bytes);
+    load_over(l, node, from_site);
+    load_client_auth(l, node, &site->client_auth);
     load_aliases(l, node, site);
     site->http = (enum model_http)load_number(node, "sites.NAME.http");
     if (yaml_tree_get(node, "redirect") != NULL) {
         load_redirect(l, node, site);
+        site->rules = from_site->rules;
     } else if (yaml_tree_get(node, "routes") != NULL) {
         load_routes(l, yaml_tree_get(node, "routes"), from_site, site);
     }
@@ -112,7 +114,7 @@ static void load_long(struct load *l, const struct yaml_node *node, struct inher
 
 /* "to: URL" and the short form are the one route "/". */
 static void load_only_route(struct load *l, const struct yaml_node *to,
-                            const struct inherited *from_site, struct model_site *site)
+                            const struct load_inherited *from_site, struct model_site *site)
 {
     site->routes = arena_zalloc(&l->model->arena, sizeof(*site->routes));
     site->route_count = load_route(l, STR("/"), to, from_site, &site->routes[0]);
@@ -122,14 +124,16 @@ static void load_site(struct load *l, const struct yaml_node *key, const struct 
                       struct model_site *site)
 {
     struct values_fault fault;
-    struct inherited from_site = {l->model->timeouts, l->model->limits.body_bytes};
+    struct load_inherited from_site = {.timeouts = l->model->timeouts,
+                                       .body_bytes = l->model->limits.body_bytes,
+                                       .verify = {.name = {"", 0}}};
     site->name = STR("");
     site->redirect = STR("");
     site->http = MODEL_HTTP_REDIRECT;
     site->line = key->line;
     if (key->kind == YAML_TREE_SCALAR) {
         struct str name;
-        if (names_host(&l->model->arena, key->text, &name, &fault) == OK) {
+        if (names_site(&l->model->arena, key->text, &name, &fault) == OK) {
             site->name = name;
         }
     }

@@ -32,6 +32,9 @@ struct targets {
 
 static void add_target(struct targets *t, struct model_target *target)
 {
+    if (target->is_pattern) {
+        return; /* stands for names that requests bring */
+    }
     if (map_get(t->seen, target->service) == NULL) {
         map_put(t->seen, target->service, target);
         t->items[t->count++] = target;

@@ -146,9 +146,7 @@ int names_host(struct arena *a, struct str text, struct str *out_host, struct va
         return OK;
     }
     if (has_any(text, "*")) {
-        return values_refuse(
-            fault, NULL,
-            "one full name such as www.example.com, for names with * are not supported yet");
+        return values_refuse(fault, NULL, "one full name such as www.example.com, without *");
     }
     for (size_t i = 0; i < text.len; i++) {
         if ((unsigned char)text.ptr[i] >= 0x80) {
@@ -159,6 +157,83 @@ int names_host(struct arena *a, struct str text, struct str *out_host, struct va
                         "a host name such as www.example.com, without scheme and port");
     suggest_host(text, fault);
     return ERR_SYNTAX;
+}
+
+bool names_is_wild(struct str name)
+{
+    return str_starts(name, STR("*."));
+}
+
+int names_site(struct arena *a, struct str text, struct str *out_name, struct values_fault *fault)
+{
+    struct addr ip;
+    struct str rest = str_from(text, 2);
+    if (names_is_wild(text) && is_host(rest) && addr_parse_ip(rest, 0, &ip) != OK) {
+        *out_name = lower(a, text);
+        return OK;
+    }
+    if (has_any(text, "*")) {
+        return values_refuse(fault, NULL,
+                             "a name such as www.example.com, or *.example.com, where * stands for "
+                             "the first label");
+    }
+    return names_host(a, text, out_name, fault);
+}
+
+/* `s` with "x" in place of its one capture; false if it does not hold exactly one. */
+static bool fill_capture(struct str s, char dst[static URL_MAX + 1], struct str *out)
+{
+    ptrdiff_t at = str_find(s, '{');
+    if (at < 0 || s.len > URL_MAX || !str_starts(str_from(s, (size_t)at), STR(NAMES_CAPTURE))) {
+        return false;
+    }
+    struct str behind = str_from(s, (size_t)at + sizeof(NAMES_CAPTURE) - 1);
+    memcpy(dst, s.ptr, (size_t)at);
+    dst[at] = 'x';
+    memcpy(dst + at + 1, behind.ptr, behind.len);
+    *out = str_n(dst, (size_t)at + 1 + behind.len);
+    return !has_any(*out, "{}");
+}
+
+struct scheme {
+    struct str name;
+    enum model_scheme value;
+    uint16_t port;
+};
+
+static const struct scheme schemes[] = {
+    {{"http", 4}, MODEL_SCHEME_HTTP, 80},
+    {{"https", 5}, MODEL_SCHEME_HTTPS, 443},
+    {{"h2c", 3}, MODEL_SCHEME_H2C, 80},
+};
+
+static const struct scheme *find_scheme(struct str name)
+{
+    for (size_t i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++) {
+        if (str_ieq(name, schemes[i].name)) {
+            return &schemes[i];
+        }
+    }
+    return NULL;
+}
+
+/* What another word in front of "://" was meant to say. */
+static const char *near_scheme(struct str name)
+{
+    static const struct {
+        struct str word;
+        const char *near;
+    } words[] = {
+        {{"grpc", 4}, "h2c"},    {{"h2", 2}, "h2c"},    {{"http2", 5}, "h2c"},
+        {{"grpcs", 5}, "https"}, {{"wss", 3}, "https"}, {{"tls", 3}, "https"},
+        {{"ssl", 3}, "https"},
+    };
+    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+        if (str_ieq(name, words[i].word)) {
+            return words[i].near;
+        }
+    }
+    return "http";
 }
 
 static int refuse_scheme(struct str text, const struct url *url, struct values_fault *fault)
@@ -177,11 +252,9 @@ static int refuse_scheme(struct str text, const struct url *url, struct values_f
     }
     struct str rest = str_from(text, url->scheme.len);
     if (rest.len < 150) {
-        (void)snprintf(near, sizeof(near), "http%.*s", STR_FMT(rest));
+        (void)snprintf(near, sizeof(near), "%s%.*s", near_scheme(url->scheme), STR_FMT(rest));
     }
-    return values_refuse(fault, near,
-                         "http://: services are asked over plain HTTP/1.1; no other scheme is "
-                         "supported yet");
+    return values_refuse(fault, near, "http://, https:// or h2c:// (HTTP/2 without TLS)");
 }
 
 static bool read_port(const struct url *url, uint16_t otherwise, uint16_t *out_port)
@@ -194,11 +267,28 @@ static bool read_port(const struct url *url, uint16_t otherwise, uint16_t *out_p
     return true;
 }
 
+/* One label, so that nothing but a name of its own network can be made of it. */
+static int fill_pattern(struct arena *a, struct str host, struct model_target *t,
+                        struct values_fault *fault)
+{
+    char filled[URL_MAX + 1];
+    struct str label;
+    if (!fill_capture(host, filled, &label) || !is_label(label)) {
+        return values_refuse(fault, NULL,
+                             "a service name with {1} once and without a dot, for example "
+                             "http://{1}_web:3000");
+    }
+    t->is_pattern = true;
+    t->host = lower(a, host);
+    t->service = arena_printf(a, "%.*s:%u", STR_FMT(t->host), t->port);
+    return OK;
+}
+
 /* The authority of a target: literal address or name, and the name of its service. */
 static int fill_target(struct arena *a, const struct url *url, struct model_target *t,
                        struct values_fault *fault)
 {
-    if (!read_port(url, 80, &t->port)) {
+    if (!read_port(url, t->port, &t->port)) {
         return values_refuse(fault, NULL, "a port from 1 to 65535 behind the colon");
     }
     struct str host = url->host;
@@ -214,8 +304,7 @@ static int fill_target(struct arena *a, const struct url *url, struct model_targ
         name.len--;
     }
     if (has_any(host, "{}")) {
-        return values_refuse(fault, NULL,
-                             "a service name: captures such as {1} are not supported yet");
+        return fill_pattern(a, host, t, fault);
     }
     if (has_any(host, "@")) {
         return values_refuse(fault, NULL, "http://SERVICE:PORT without user and password");
@@ -235,13 +324,15 @@ static int parse_target(struct arena *a, struct str text, struct url *url, struc
     if (text.len > URL_MAX || has_odd_byte(text)) {
         return values_refuse(fault, NULL, "http://SERVICE:PORT, for example http://service-a:5000");
     }
-    if (!str_ieq(url->scheme, STR("http"))) {
+    const struct scheme *scheme = find_scheme(url->scheme);
+    if (scheme == NULL) {
         return refuse_scheme(text, url, fault);
     }
     if (!is_ok) {
         return values_refuse(fault, NULL, "a port from 1 to 65535 behind the colon");
     }
-    struct model_target t = {.text = arena_dup(a, text)};
+    struct model_target t = {
+        .text = arena_dup(a, text), .scheme = scheme->value, .port = scheme->port};
     int err = fill_target(a, url, &t, fault);
     if (err == OK) {
         *out = t;
@@ -293,9 +384,20 @@ int names_relay(struct arena *a, struct str text, struct model_target *out_targe
 {
     struct url url;
     struct model_target t;
+    if (url_split(text, &url) && url.scheme.len > 0 && !str_ieq(url.scheme, STR("http"))) {
+        char near[200] = "";
+        struct str rest = str_from(text, url.scheme.len);
+        if (rest.len < 150 && !has_odd_byte(text)) {
+            (void)snprintf(near, sizeof(near), "http%.*s", STR_FMT(rest));
+        }
+        return values_refuse(fault, near, "http://: the relay is asked over plain HTTP");
+    }
     int err = parse_target(a, text, &url, &t, fault);
     if (err != OK) {
         return err;
+    }
+    if (t.is_pattern) {
+        return values_refuse(fault, NULL, "the relay's name, without {1}");
     }
     if (!is_url_path(url.path)) {
         return values_refuse(fault, NULL, "http://HOST[:PORT]/PATH without a query");
@@ -305,32 +407,77 @@ int names_relay(struct arena *a, struct str text, struct model_target *out_targe
     return OK;
 }
 
+/* A host that may hold the capture: at least two labels stand behind the one with it. */
+static bool is_redirect_host(struct str host, bool *is_pattern)
+{
+    char room[URL_MAX + 1];
+    struct str filled;
+    struct addr ip;
+    if (host.len > 2 && host.ptr[0] == '[') {
+        return addr_parse_ip(host, 0, &ip) == OK;
+    }
+    if (!has_any(host, "{}")) {
+        return is_host(host);
+    }
+    ptrdiff_t brace = str_find(host, '}');
+    struct str behind = str_from(host, brace < 0 ? 0 : (size_t)brace);
+    *is_pattern = true;
+    return fill_capture(host, room, &filled) && is_host(filled) &&
+           str_find(behind, '.') != str_rfind(behind, '.');
+}
+
+/* Printable ASCII without a query; one capture may stand in it. */
+static bool is_redirect_path(struct str path, bool *is_pattern)
+{
+    char room[URL_MAX + 1];
+    struct str filled;
+    if (!has_any(path, "{}")) {
+        return is_url_path(path);
+    }
+    bool is_first = !*is_pattern;
+    *is_pattern = true;
+    return is_first && fill_capture(path, room, &filled) && is_url_path(filled);
+}
+
+static int refuse_redirect(struct str text, const struct url *url, struct values_fault *fault)
+{
+    char near[200] = "";
+    if (has_any(url->host, "{}")) {
+        return values_refuse(fault, NULL,
+                             "{1} once and with a whole domain behind it, for example "
+                             "https://{1}.example.com");
+    }
+    if (url->scheme.len == 0 && text.len < 150 && is_host(url->host)) {
+        (void)snprintf(near, sizeof(near), "https://%.*s", STR_FMT(text));
+    }
+    return values_refuse(fault, near, "a URL such as https://www.example.com");
+}
+
 int names_redirect(struct arena *a, struct str text, struct names_redirect *out_redirect,
                    struct values_fault *fault)
 {
     struct url url;
     uint16_t port;
+    bool is_pattern = false;
     bool is_ok = url_split(text, &url) && text.len <= URL_MAX && !has_odd_byte(text);
-    struct str host = url.host;
-    struct addr ip;
-    bool is_v6 = host.len > 2 && host.ptr[0] == '[' && addr_parse_ip(host, 0, &ip) == OK;
-    is_ok = is_ok && (is_v6 || is_host(host)) && read_port(&url, 0, &port);
     bool has_scheme = str_ieq(url.scheme, STR("https")) || str_ieq(url.scheme, STR("http"));
-    if (!is_ok || !has_scheme) {
-        char near[200] = "";
-        if (is_ok && url.scheme.len == 0 && text.len < 150) {
-            (void)snprintf(near, sizeof(near), "https://%.*s", STR_FMT(text));
-        }
-        return values_refuse(fault, near, "a URL such as https://www.example.com");
+    if (!is_ok || !read_port(&url, 0, &port)) {
+        return values_refuse(fault, NULL, "a URL such as https://www.example.com");
     }
-    if (!is_url_path(url.path)) {
-        return values_refuse(fault, NULL,
-                             "a URL without query and fragment: path and query of the request are "
-                             "appended");
+    if (!has_scheme || !is_redirect_host(url.host, &is_pattern)) {
+        return refuse_redirect(text, &url, fault);
+    }
+    if (!is_redirect_path(url.path, &is_pattern)) {
+        return values_refuse(fault, NULL, "%s",
+                             has_any(url.path, "{}")
+                                 ? "{1} at most once, as in https://example.com/{1}"
+                                 : "a URL without query and fragment: path and query of the "
+                                   "request are appended");
     }
     struct str path = without_slashes(url.path);
-    out_redirect->host = lower(a, host);
+    out_redirect->host = lower(a, url.host);
     out_redirect->is_bare = path.len == 0 && !url.has_port;
+    out_redirect->is_pattern = is_pattern;
     out_redirect->url = arena_printf(a, "%.*s://%.*s%s%.*s%.*s", STR_FMT(lower(a, url.scheme)),
                                      STR_FMT(out_redirect->host), url.has_port ? ":" : "",
                                      STR_FMT(url.port), STR_FMT(path));

@@ -64,6 +64,18 @@ const struct schema_key *schema_child(const struct schema_key *parent, struct st
     return key;
 }
 
+bool schema_is_word(const struct schema_key *key, struct str text)
+{
+    struct str rest = str_of(key->word);
+    struct str word;
+    while (rest.len > 0 && str_next(&rest, '|', &word)) {
+        if (str_eq(word, text)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 const char *schema_type_text(enum schema_type type)
 {
     switch (type) {
@@ -71,6 +83,9 @@ const char *schema_type_text(enum schema_type type)
     case SCHEMA_SITES: return "map of sites by name";
     case SCHEMA_ROUTES: return "map of routes by prefix";
     case SCHEMA_TARGET_MAP: return "URL or map";
+    case SCHEMA_PATH_MAP: return "path or map";
+    case SCHEMA_RATE_MAP: return "rate or map";
+    case SCHEMA_FIELDS: return "map of header fields";
     case SCHEMA_NUMBER: return "number";
     case SCHEMA_DURATION: return "duration";
     case SCHEMA_SIZE: return "size";
@@ -83,7 +98,10 @@ const char *schema_type_text(enum schema_type type)
     case SCHEMA_PATH: return "path";
     case SCHEMA_PATHS: return "path or list of paths";
     case SCHEMA_HOST: return "host name";
-    case SCHEMA_HOSTS: return "host name or list of host names";
+    case SCHEMA_SITE_NAMES: return "host name or list of host names";
+    case SCHEMA_FIELD_NAMES: return "name of a header field or list of them";
+    case SCHEMA_RATE: return "rate";
+    case SCHEMA_REALM: return "text";
     case SCHEMA_TARGET: return "URL of a service";
     case SCHEMA_RELAY: return "URL";
     case SCHEMA_REDIRECT: return "URL";
@@ -185,7 +203,7 @@ int schema_number(const struct schema_key *key, struct str text, uint64_t *out_v
                   struct values_fault *fault)
 {
     uint64_t value = 0;
-    if (key->word != NULL && str_eq(text, str_of(key->word))) {
+    if (schema_is_word(key, text)) {
         *out_value = key->word_value;
         return OK;
     }
@@ -236,9 +254,14 @@ static int print_type(const struct schema_key *key, struct buf *out)
     if (has_range) {
         (void)refuse_range(key, &fault);
     }
-    return buf_printf(out, "    type: %s%s%s\n",
-                      has_range ? fault.expected : schema_type_text(key->type),
-                      key->word == NULL ? "" : ", or ", key->word == NULL ? "" : key->word);
+    int err =
+        buf_printf(out, "    type: %s", has_range ? fault.expected : schema_type_text(key->type));
+    struct str rest = str_of(key->word);
+    struct str word;
+    while (err == OK && rest.len > 0 && str_next(&rest, '|', &word)) {
+        err = buf_printf(out, ", or %.*s", STR_FMT(word));
+    }
+    return err != OK ? err : buf_printf(out, "\n");
 }
 
 int schema_print(struct buf *out)

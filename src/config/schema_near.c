@@ -64,6 +64,40 @@ static const struct {
     {"webroot", "folder"},
     {"dir", "folder"},
     {"directory", "folder"},
+    {"proxy_set_header", "headers"},
+    {"add_header", "headers"},
+    {"header", "headers"},
+    {"auth_basic", "basic_auth"},
+    {"auth_basic_user_file", "basic_auth"},
+    {"htpasswd", "basic_auth"},
+    {"password", "basic_auth"},
+    {"auth", "basic_auth"},
+    {"file", "users"},
+    {"whitelist", "allow"},
+    {"blacklist", "deny"},
+    {"block", "deny"},
+    {"limit_req", "rate"},
+    {"rate_limit", "rate"},
+    {"ratelimit", "rate"},
+    {"compress", "gzip"},
+    {"compression", "gzip"},
+    {"ssl_verify_client", "client_auth"},
+    {"ssl_client_certificate", "client_auth"},
+    {"mtls", "client_auth"},
+    {"client_certificate", "client_auth"},
+    {"proxy_ssl_verify", "verify"},
+    {"insecure", "verify"},
+    {"proxy_ssl_trusted_certificate", "ca"},
+    {"proxy_ssl_name", "name"},
+    {"sni", "name"},
+    {"delete", "remove"},
+    {"unset", "remove"},
+    {"hide", "remove"},
+    {"replace", "set"},
+    {"append", "add"},
+    {"h2", "http2"},
+    {"max_concurrent_streams", "streams"},
+    {"http2_max_concurrent_streams", "streams"},
 };
 
 static unsigned allowed_distance(size_t len)
@@ -133,11 +167,13 @@ static bool elsewhere(const struct schema_key *parent, struct str name, char *ds
 {
     bool in_site = parent != NULL && strncmp(parent->path, "sites.", 6) == 0;
     bool in_limits = parent != NULL && strcmp(schema_name(parent), "limits") == 0;
-    const struct schema_key *key = in_site ? find_named(name, true) : NULL;
+    /* limits.headers is a number: not what "headers" means anywhere else. */
+    bool is_headers = str_eq(name, STR("headers"));
+    bool is_inside = is_headers ? !in_limits : in_site;
+    const struct schema_key *key = is_inside ? find_named(name, true) : NULL;
     key = key != NULL ? key : find_named(name, false);
     struct str home;
-    /* limits.headers is a number: not what "headers" means anywhere else. */
-    if (key == NULL || (str_eq(name, STR("headers")) && !in_limits)) {
+    if (key == NULL) {
         return false;
     }
     if (!home_of(key, &home)) {

@@ -8,6 +8,7 @@
 #include "base/map.h"
 #include "base/mem.h"
 #include "config/coverage.h"
+#include "config/files.h"
 #include "config/load.h"
 #include "config/yaml_tree.h"
 #include "store_walk.h"
@@ -49,6 +50,16 @@ static int digest_path(struct tls_digest *d, const char *path)
     return err;
 }
 
+/* What the model refers to is read again: a digest says what there is, not what was read. */
+static void digest_model_files(struct tls_digest *d, const struct model *m)
+{
+    for (size_t i = 0; i < m->file_count; i++) {
+        char *copy = str_dup(m->files[i]->path);
+        (void)digest_path(d, copy); /* an unreadable one is part of the digest */
+        free(copy);
+    }
+}
+
 static void digest_substituted(struct tls_digest *d, struct str files)
 {
     struct str rest = files;
@@ -77,6 +88,7 @@ int store_digest(const char *config_path, struct store_digest *out_digest)
         if (load_err == OK) {
             struct store_walk walk = {.arg = d, .on_file = digest_file, .on_fault = digest_fault};
             store_walk_run(&walk, m);
+            digest_model_files(d, m);
         }
         model_free(m);
         buf_fini(&files);
@@ -176,6 +188,11 @@ int store_load(const char *config_path, const struct tls_set *previous, struct d
     if (err != OK) {
         return err;
     }
+    err = files_read(config_path, m, diags);
+    if (err != OK) {
+        model_free(m);
+        return err;
+    }
     struct gather g = {.diags = diags};
     g.matcher = tls_matcher_new(gather_note, &g);
     struct store_walk walk = {.arg = &g, .on_file = gather_file, .on_fault = gather_fault};
@@ -235,6 +252,11 @@ void store_watch(const char *config_path, const struct model *m, char ***out_pat
         char *entry = str_dup(m->certificates[i]);
         add_path(&paths, entry);
         free(entry);
+    }
+    for (size_t i = 0; i < m->file_count; i++) {
+        char *copy = str_dup(m->files[i]->path);
+        add_path(&paths, copy);
+        free(copy);
     }
     struct store_walk walk = {.arg = &paths, .on_folder = add_path};
     store_walk_run(&walk, m);

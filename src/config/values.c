@@ -262,6 +262,73 @@ int values_network(struct str text, struct addr_net *out_net, struct values_faul
     return err;
 }
 
+#define RATE_MAX 1000000
+
+static const struct unit rate_units[] = {{"s", 1000}, {"m", 60000}, {"h", 3600000}};
+static const struct alias rate_aliases[] = {
+    {"", "s"},    {"sec", "s"},    {"second", "s"}, {"rps", "s"}, {"r/s", "s"},  {"S", "s"},
+    {"min", "m"}, {"minute", "m"}, {"r/m", "m"},    {"M", "m"},   {"hour", "h"}, {"H", "h"},
+};
+
+/* "10 per second", "10r/s", "10/sec" -> "10/s". */
+static void suggest_rate(struct str text, struct values_fault *fault)
+{
+    uint64_t number;
+    struct str rest;
+    if (!split_number(text, &number, &rest) || number == 0 || number > RATE_MAX) {
+        return;
+    }
+    rest = str_trim(rest);
+    if (str_starts(rest, STR("per "))) {
+        rest = str_trim(str_from(rest, 4));
+    }
+    rest = str_trim(str_from(rest, str_starts(rest, STR("/")) ? 1 : 0));
+    const struct unit *unit =
+        unit_find(rate_units, sizeof(rate_units) / sizeof(rate_units[0]), rest);
+    const char *word = unit == NULL ? NULL : unit->text;
+    for (size_t i = 0; i < sizeof(rate_aliases) / sizeof(rate_aliases[0]); i++) {
+        word = str_eq(rest, str_of(rate_aliases[i].text)) ? rate_aliases[i].unit : word;
+    }
+    if (word != NULL) {
+        (void)snprintf(fault->near, sizeof(fault->near), "%" PRIu64 "/%s", number, word);
+    }
+}
+
+int values_rate(struct str text, uint32_t *out_count, uint32_t *out_period_ms,
+                struct values_fault *fault)
+{
+    uint64_t number;
+    struct str rest;
+    const struct unit *unit = NULL;
+    if (split_number(text, &number, &rest) && str_starts(rest, STR("/"))) {
+        unit = unit_find(rate_units, sizeof(rate_units) / sizeof(rate_units[0]), str_from(rest, 1));
+    }
+    if (unit == NULL) {
+        (void)values_refuse(fault, NULL, "a rate such as 10/s, 600/m or 1000/h");
+        suggest_rate(text, fault);
+        return ERR_SYNTAX;
+    }
+    if (number == 0 || number > RATE_MAX) {
+        (void)values_refuse(fault, NULL, "a rate from 1 to %d", RATE_MAX);
+        return ERR_RANGE;
+    }
+    *out_count = (uint32_t)number;
+    *out_period_ms = (uint32_t)unit->factor;
+    return OK;
+}
+
+int values_realm(struct str text, struct values_fault *fault)
+{
+    bool is_ok = text.len > 0 && text.len <= 128;
+    for (size_t i = 0; i < text.len && is_ok; i++) {
+        char c = text.ptr[i];
+        is_ok = c >= 0x20 && c < 0x7F && c != '"' && c != '\\';
+    }
+    return is_ok ? OK
+                 : values_refuse(fault, NULL,
+                                 "at most 128 printable ASCII characters without \" and \\");
+}
+
 int values_path(struct str text, struct values_fault *fault)
 {
     if (text.len == 0 || text.len >= 4096 || has_control(text)) {
@@ -290,4 +357,11 @@ const char *values_print_duration(uint64_t ms, char dst[static VALUES_TEXT_MAX])
 const char *values_print_size(uint64_t bytes, char dst[static VALUES_TEXT_MAX])
 {
     return print_in(bytes, size_units, sizeof(size_units) / sizeof(size_units[0]), dst);
+}
+
+const char *values_print_rate(uint32_t count, uint32_t period_ms, char dst[static VALUES_TEXT_MAX])
+{
+    const char *unit = period_ms == 3600000 ? "h" : period_ms == 60000 ? "m" : "s";
+    (void)snprintf(dst, VALUES_TEXT_MAX, "%" PRIu32 "/%s", count, unit);
+    return dst;
 }

@@ -113,6 +113,21 @@ void verify_deadlines(const struct verify *v, const struct yaml_node *map,
               values_print_duration(t->connect_ms, connect));
 }
 
+static void verify_http2(const struct verify *v)
+{
+    const struct model_http2 *h = &v->model->http2;
+    const struct yaml_node *map = yaml_tree_get(&v->tree->root, "http2");
+    if (map == NULL || h->connection_window >= h->window) {
+        return;
+    }
+    char window[VALUES_TEXT_MAX];
+    char all[VALUES_TEXT_MAX];
+    diags_add(v->diags, DIAG_ERROR, verify_place(v, map, "window", map),
+              "found window %s above connection_window %s in http2; expected connection_window to "
+              "be at least as large: it is for all requests together",
+              values_print_size(h->window, window), values_print_size(h->connection_window, all));
+}
+
 static void verify_acme(const struct verify *v)
 {
     const struct yaml_node *acme = yaml_tree_get(&v->tree->root, "acme");
@@ -179,6 +194,7 @@ void verify_model(const struct yaml_tree *tree, const struct model *m, struct di
     }
     verify_listen(&v);
     verify_deadlines(&v, &tree->root, &m->timeouts);
+    verify_http2(&v);
     verify_acme(&v);
     verify_certificates(&v);
     verify_sites(&v);

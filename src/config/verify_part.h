@@ -11,6 +11,23 @@ struct verify {
     struct diags *diags;
 };
 
+/* The tree's view of a site beside the model's. */
+struct verify_pair {
+    const struct yaml_node *key;
+    const struct yaml_node *node;
+    const struct model_site *site;
+};
+
+/* "found FOUND site ...; expected EXPECTED" */
+struct verify_words {
+    const char *found;
+    const char *expected;
+};
+void verify_fault(const struct verify *v, const struct yaml_node *at, const struct verify_pair *p,
+                  struct verify_words words);
+
+/* What a site and its routes ask of requests, and what only makes sense together. */
+void verify_rules(const struct verify *v, const struct verify_pair *p);
 /* Everything about single sites and sites among each other. */
 void verify_sites(const struct verify *v);
 /* The place of the value below `map`, or that of `otherwise`. */

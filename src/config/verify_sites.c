@@ -5,17 +5,10 @@
 
 #define REDIRECT_HOPS 10
 
-/* The tree's view of a site beside the model's. */
-struct pair {
-    const struct yaml_node *key;
-    const struct yaml_node *node;
-    const struct model_site *site;
-};
-
-static struct pair pair_at(const struct verify *v, size_t i)
+static struct verify_pair pair_at(const struct verify *v, size_t i)
 {
     const struct yaml_node *sites = yaml_tree_get(&v->tree->root, "sites");
-    return (struct pair){&sites->keys[i], &sites->values[i], &v->model->sites[i]};
+    return (struct verify_pair){&sites->keys[i], &sites->values[i], &v->model->sites[i]};
 }
 
 static void claim(const struct verify *v, struct map *owners, struct str name,
@@ -49,7 +42,7 @@ static void claim(const struct verify *v, struct map *owners, struct str name,
 static void verify_names(const struct verify *v, struct map *owners)
 {
     for (size_t i = 0; i < v->model->site_count; i++) {
-        struct pair p = pair_at(v, i);
+        struct verify_pair p = pair_at(v, i);
         /* Keys that are the same to the byte have been reported as such. */
         const struct model_site *first = map_get(owners, p.site->name);
         size_t at = first == NULL ? 0 : (size_t)(first - v->model->sites);
@@ -58,7 +51,7 @@ static void verify_names(const struct verify *v, struct map *owners)
         }
     }
     for (size_t i = 0; i < v->model->site_count; i++) {
-        struct pair p = pair_at(v, i);
+        struct verify_pair p = pair_at(v, i);
         const struct yaml_node *aliases = yaml_tree_get(p.node, "aliases");
         bool is_list = aliases != NULL && aliases->kind == YAML_TREE_LIST;
         bool is_whole = !is_list || aliases->count == p.site->alias_count;
@@ -69,16 +62,16 @@ static void verify_names(const struct verify *v, struct map *owners)
     }
 }
 
-static void fault(const struct verify *v, const struct yaml_node *at, const struct pair *p,
-                  const char *found, const char *expected)
+void verify_fault(const struct verify *v, const struct yaml_node *at, const struct verify_pair *p,
+                  struct verify_words words)
 {
     struct str shown = diag_cut(p->key->shown);
     diags_add(v->diags, DIAG_ERROR, yaml_tree_place(v->tree, at),
-              "found %s site \"%.*s\"; expected %s", found, STR_FMT(shown), expected);
+              "found %s site \"%.*s\"; expected %s", words.found, STR_FMT(shown), words.expected);
 }
 
 /* Exactly one of to, routes, redirect; nothing beside it that would have no effect. */
-static void verify_shape(const struct verify *v, const struct pair *p)
+static void verify_shape(const struct verify *v, const struct verify_pair *p)
 {
     if (p->node->kind != YAML_TREE_MAP) {
         return;
@@ -98,8 +91,8 @@ static void verify_shape(const struct verify *v, const struct pair *p)
                   to != NULL ? "to" : "routes",
                   to != NULL && routes != NULL ? "routes" : "redirect", STR_FMT(shown));
     }
-    static const char *const useless[] = {"timeouts", "limits"};
-    for (size_t i = 0; redirect != NULL && count == 1 && i < 2; i++) {
+    static const char *const useless[] = {"timeouts", "limits", "verify", "gzip"};
+    for (size_t i = 0; redirect != NULL && count == 1 && i < 4; i++) {
         const struct yaml_node *node = yaml_tree_get(p->node, useless[i]);
         if (node != NULL) {
             diags_add(v->diags, DIAG_ERROR, yaml_tree_place(v->tree, node),
@@ -116,14 +109,15 @@ static void verify_shape(const struct verify *v, const struct pair *p)
     }
 }
 
-static void verify_routes(const struct verify *v, const struct pair *p)
+static void verify_routes(const struct verify *v, const struct verify_pair *p)
 {
     const struct yaml_node *routes = yaml_tree_get(p->node, "routes");
     if (routes == NULL || routes->kind != YAML_TREE_MAP) {
         return;
     }
     if (routes->count == 0) {
-        fault(v, routes, p, "no route in", "at least /: http://SERVICE:PORT");
+        verify_fault(v, routes, p,
+                     (struct verify_words){"no route in", "at least /: http://SERVICE:PORT"});
     }
     for (size_t i = 0; i < routes->count; i++) {
         const struct yaml_node *route = &routes->values[i];
@@ -136,8 +130,9 @@ static void verify_routes(const struct verify *v, const struct pair *p)
         const struct yaml_node *strip = yaml_tree_get(route, "strip");
         bool is_root = str_eq(routes->keys[i].text, STR("/"));
         if (strip != NULL && is_root && str_eq(strip->text, STR("true"))) {
-            fault(v, strip, p, "strip: true in route \"/\" of",
-                  "it only where there is a prefix to cut off");
+            verify_fault(v, strip, p,
+                         (struct verify_words){"strip: true in route \"/\" of",
+                                               "it only where there is a prefix to cut off"});
         }
         for (size_t j = 0; j < p->site->route_count; j++) {
             if (str_eq(p->site->routes[j].prefix, routes->keys[i].text)) {
@@ -149,7 +144,7 @@ static void verify_routes(const struct verify *v, const struct pair *p)
 }
 
 /* With routes, those that say nothing about deadlines have exactly what the site says. */
-static void verify_site_deadlines(const struct verify *v, const struct pair *p)
+static void verify_site_deadlines(const struct verify *v, const struct verify_pair *p)
 {
     const struct yaml_node *routes = yaml_tree_get(p->node, "routes");
     for (size_t i = 0; i < p->site->route_count; i++) {
@@ -171,12 +166,18 @@ static struct str next_host(const struct model_site *site, struct arena *scratch
         !r.is_bare) {
         return STR("");
     }
-    return r.host;
+    if (!r.is_pattern) {
+        return r.host;
+    }
+    /* "{1}.b.com" keeps the label: it is any name of the site "*.b.com". */
+    bool keeps_label = str_starts(r.host, STR(NAMES_CAPTURE "."));
+    struct str rest = str_from(r.host, sizeof(NAMES_CAPTURE) - 1);
+    return keeps_label ? arena_printf(scratch, "*%.*s", STR_FMT(rest)) : STR("");
 }
 
 /* Redirects are followed from site to site until they leave, end, or come back. */
-static void verify_redirect(const struct verify *v, const struct map *owners, const struct pair *p,
-                            struct arena *scratch)
+static void verify_redirect(const struct verify *v, const struct map *owners,
+                            const struct verify_pair *p, struct arena *scratch)
 {
     const struct model_site *site = p->site;
     for (int hop = 0; hop < REDIRECT_HOPS; hop++) {
@@ -192,10 +193,11 @@ static void verify_redirect(const struct verify *v, const struct map *owners, co
         if (at == NULL) {
             return;
         }
-        fault(v, at, p,
-              hop == 0 ? "a redirect to itself in"
-                       : "a redirect that comes back through other redirects in",
-              "another site");
+        verify_fault(v, at, p,
+                     (struct verify_words){
+                         hop == 0 ? "a redirect to itself in"
+                                  : "a redirect that comes back through other redirects in",
+                         "another site"});
         return;
     }
 }
@@ -204,7 +206,7 @@ static void verify_ports(const struct verify *v)
 {
     const struct model *m = v->model;
     for (size_t i = 0; i < m->site_count && v->diags->errors == 0; i++) {
-        struct pair p = pair_at(v, i);
+        struct verify_pair p = pair_at(v, i);
         struct str shown = diag_cut(p.key->shown);
         if (m->listen_https_count == 0 && m->listen_http_count > 0 &&
             p.site->http != MODEL_HTTP_SERVE) {
@@ -234,11 +236,12 @@ void verify_sites(const struct verify *v)
     arena_init(&scratch, 4096);
     verify_names(v, owners);
     for (size_t i = 0; i < v->model->site_count; i++) {
-        struct pair p = pair_at(v, i);
+        struct verify_pair p = pair_at(v, i);
         verify_shape(v, &p);
         verify_routes(v, &p);
         verify_site_deadlines(v, &p);
         verify_redirect(v, owners, &p, &scratch);
+        verify_rules(v, &p);
         arena_reset(&scratch);
     }
     verify_ports(v);

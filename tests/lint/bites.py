@@ -4,7 +4,7 @@ import forbidden
 import globals as file_scope
 import layers
 import marks
-from docs import PATH, is_explained
+from docs import is_explained, paths
 from tree import code, functions
 
 SOURCE = '''\
@@ -62,7 +62,8 @@ def test_marks_and_places_are_found():
 
 
 def test_keys_are_looked_for_by_their_path():
-    assert PATH.findall('{.path = "tls.min", .type') == ["tls.min"]
+    assert paths('{.path = "tls.min", .type') == ["tls.min"]
+    assert paths('{.path = AT ".rate.burst", .type') == ["sites.NAME.rate.burst"]
     assert is_explained("sites.NAME.timeouts.idle", "... timeouts.idle ...")
     assert is_explained("sites.NAME.to", "the key `to`")
     assert not is_explained("tls.min", "minutes")

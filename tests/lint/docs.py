@@ -6,17 +6,22 @@ from tree import ROOT, code, files, text, verdict
 
 CONFIGURATION, OPERATIONS = "docs/CONFIGURATION.md", "docs/OPERATIONS.md"
 EXAMPLE = "conf/hivedoor.yml"
-PATH = re.compile(r'\.path\s*=\s*"([^"]+)"')  # a row of the schema: tls.min, sites.NAME.to
+# A row of the schema: tls.min, sites.NAME.to; AT stands for a site and for a route.
+PATH = re.compile(r'\.path\s*=\s*(AT )?"([^"]+)"')
 
 
 def page(name):
     return text(name) if (ROOT / name).exists() else ""
 
 
+def paths(content):
+    return ["sites.NAME" + end if shared else end for shared, end in PATH.findall(content)]
+
+
 def keys():
     """Every key of the schema by its path, with the file that names it."""
-    for name in files("src/config/schema*.c"):
-        for path in PATH.findall(text(name)):
+    for name in files("src/config/schema*.[ch]"):
+        for path in paths(text(name)):
             if not path.split(".")[-1].isupper():  # NAME and PREFIX are the user's words
                 yield name, path
 

@@ -15,14 +15,14 @@ static const struct bad cases[] = {
      "did you mean \"http://SERVICE:5000\"?\n",
      ERR_SYNTAX},
     {HEAD "sites:\n"
-          "  a.com: https://a:1\n",
-     "f:4:10: error: found \"https://a:1\" for site \"a.com\"; expected http://: services are "
-     "asked over plain HTTP/1.1; no other scheme is supported yet; did you mean \"http://a:1\"?\n",
+          "  a.com: ftp://a:1\n",
+     "f:4:10: error: found \"ftp://a:1\" for site \"a.com\"; expected http://, https:// or h2c:// "
+     "(HTTP/2 without TLS); did you mean \"http://a:1\"?\n",
      ERR_SYNTAX},
     {HEAD "sites:\n"
-          "  a.com: h2c://a:1\n",
-     "f:4:10: error: found \"h2c://a:1\" for site \"a.com\"; expected http://: services are asked "
-     "over plain HTTP/1.1; no other scheme is supported yet; did you mean \"http://a:1\"?\n",
+          "  a.com: grpc://a:1\n",
+     "f:4:10: error: found \"grpc://a:1\" for site \"a.com\"; expected http://, https:// or "
+     "h2c:// (HTTP/2 without TLS); did you mean \"h2c://a:1\"?\n",
      ERR_SYNTAX},
     {HEAD "sites:\n"
           "  a.com: unix:/x\n",
@@ -68,8 +68,8 @@ static const struct bad cases[] = {
      ERR_SYNTAX},
     {HEAD "sites:\n"
           "  a.com: http://{1}_web:3000\n",
-     "f:4:10: error: found \"http://{1}_web:3000\" for site \"a.com\"; expected a service name: "
-     "captures such as {1} are not supported yet\n",
+     "f:4:10: error: found {1} in site \"a.com\"; expected the site's name to begin with *. for it "
+     "to stand for something\n",
      ERR_SYNTAX},
     {HEAD "sites:\n"
           "  a.com: http://::1:80\n",
@@ -92,9 +92,9 @@ static const struct bad cases[] = {
      "them\n",
      ERR_SYNTAX},
     {HEAD "sites:\n"
-          "  \"*.a.com\": http://a:1\n",
-     "f:4:3: error: found \"*.a.com\" as the name of a site; expected one full name such as "
-     "www.example.com, for names with * are not supported yet\n",
+          "  \"a.*.com\": http://a:1\n",
+     "f:4:3: error: found \"a.*.com\" as the name of a site; expected a name such as "
+     "www.example.com, or *.example.com, where * stands for the first label\n",
      ERR_SYNTAX},
     {HEAD "sites:\n"
           "  a.com:8080: http://a:1\n",
@@ -161,8 +161,8 @@ static const struct bad cases[] = {
           "  c.com:\n"
           "    to: http://c:1\n"
           "    aliases: \"*\"\n",
-     "f:6:14: error: found \"*\" for aliases in site \"c.com\"; expected one full name such as "
-     "www.example.com, for names with * are not supported yet\n",
+     "f:6:14: error: found \"*\" for aliases in site \"c.com\"; expected a name such as "
+     "www.example.com, or *.example.com, where * stands for the first label\n",
      ERR_SYNTAX},
     {HEAD "sites:\n"
           "  c.com:\n"
@@ -393,8 +393,8 @@ static const struct bad cases[] = {
      "f:4:21: error: found \"5\" for connect in timeouts; expected a duration such as 250ms, 5s, "
      "2m or 1h; did you mean \"5s\"?\n"
      "f:6:11: error: unknown key \"time_out\" in site \"c.com\"; did you mean \"timeouts\"?\n"
-     "f:7:3: error: found \"*\" as the name of a site; expected one full name such as "
-     "www.example.com, for names with * are not supported yet\n"
+     "f:7:3: error: found \"*\" as the name of a site; expected a name such as "
+     "www.example.com, or *.example.com, where * stands for the first label\n"
      "f:7:8: error: found \"x\" for site \"*\"; expected a URL that starts with http://; did you "
      "mean \"http://x\"?\n"
      "f:1:1: warning: found no certificates; expected \"certificates: [/etc/hivedoor/certs]\": "

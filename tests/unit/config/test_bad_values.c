@@ -139,8 +139,8 @@ static const struct bad cases[] = {
      ERR_SYNTAX},
     {HEAD "sites: {a.com: \"http://a:1\"}\n"
           "acme: {relay: \"https://x/\"}\n",
-     "f:4:15: error: found \"https://x/\" for relay in acme; expected http://: services are asked "
-     "over plain HTTP/1.1; no other scheme is supported yet; did you mean \"http://x/\"?\n",
+     "f:4:15: error: found \"https://x/\" for relay in acme; expected http://: the relay is asked "
+     "over plain HTTP; did you mean \"http://x/\"?\n",
      ERR_SYNTAX},
     {HEAD "sites: {a.com: \"http://a:1\"}\n"
           "acme: {relay: \"http://x/?a\"}\n",
@@ -262,7 +262,7 @@ static const struct bad cases[] = {
     {HEAD "sites: {a.com: \"http://a:1\"}\n"
           "unknown_site: \"*.a.com\"\n",
      "f:4:15: error: found \"*.a.com\" for unknown_site; expected one full name such as "
-     "www.example.com, for names with * are not supported yet, or refuse\n",
+     "www.example.com, without *, or refuse\n",
      ERR_SYNTAX},
     {HEAD "sites: {a.com: \"http://a:1\"}\n"
           "unknown_site: https://a.com/\n",

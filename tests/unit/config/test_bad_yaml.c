@@ -201,30 +201,31 @@ static const struct bad cases[] = {
     {HEAD "sites:\n"
           "  c.com:\n"
           "    to: http://c:1\n"
-          "    headers: {}\n",
-     "f:6:5: error: unknown key \"headers\" in site \"c.com\"; expected one of: to, routes, "
-     "redirect, code, aliases, http, timeouts, limits\n",
+          "    colour: {}\n",
+     "f:6:5: error: unknown key \"colour\" in site \"c.com\"; expected one of: to, routes, "
+     "redirect, code, aliases, http, timeouts, limits, verify, headers, basic_auth, allow, deny, "
+     "rate, gzip, client_auth\n",
      ERR_SYNTAX},
     {HEAD "sites:\n"
           "  c.com:\n"
           "    to: http://c:1\n"
           "    client_auth: {}\n",
-     "f:6:5: error: unknown key \"client_auth\" in site \"c.com\"; expected one of: to, routes, "
-     "redirect, code, aliases, http, timeouts, limits\n",
+     "f:6:18: error: found client_auth without ca in site \"c.com\"; expected ca: "
+     "/etc/hivedoor/clients.pem in it\n",
      ERR_SYNTAX},
     {HEAD "sites:\n"
           "  c.com:\n"
           "    to: http://c:1\n"
           "    balance: random\n",
      "f:6:5: error: unknown key \"balance\" in site \"c.com\"; expected one of: to, routes, "
-     "redirect, code, aliases, http, timeouts, limits\n",
+     "redirect, code, aliases, http, timeouts, limits, verify, headers, basic_auth, allow, deny, "
+     "rate, gzip, client_auth\n",
      ERR_SYNTAX},
     {HEAD "sites:\n"
           "  c.com:\n"
           "    to: http://c:1\n"
-          "    basic_auth: x\n",
-     "f:6:5: error: unknown key \"basic_auth\" in site \"c.com\"; expected one of: to, routes, "
-     "redirect, code, aliases, http, timeouts, limits\n",
+          "    auth_basic: x\n",
+     "f:6:5: error: unknown key \"auth_basic\" in site \"c.com\"; did you mean \"basic_auth\"?\n",
      ERR_SYNTAX},
     {HEAD "sites:\n"
           "  c.com:\n"
@@ -263,8 +264,8 @@ static const struct bad cases[] = {
     {HEAD "sites: {a.com: \"http://a:1\"}\n"
           "hold: {wait: 5s}\n",
      "f:4:1: error: unknown key \"hold\" at the top level; expected one of: version, certificates, "
-     "acme, sites, listen, workers, proxy_protocol, forwarded, unknown_site, tls, timeouts, "
-     "limits, dns, drain, log\n",
+     "acme, sites, listen, workers, proxy_protocol, forwarded, masked, unknown_site, tls, http2, "
+     "timeouts, limits, dns, drain, log\n",
      ERR_SYNTAX},
     {HEAD "sites: {a.com: \"http://a:1\"}\n"
           "tls: {tickets: {secret: /x}}\n",
@@ -292,8 +293,8 @@ static const struct bad cases[] = {
     {HEAD "sites: {a.com: \"http://a:1\"}\n"
           "<<: {}\n",
      "f:4:1: error: unknown key \"<<\" at the top level; expected one of: version, certificates, "
-     "acme, sites, listen, workers, proxy_protocol, forwarded, unknown_site, tls, timeouts, "
-     "limits, dns, drain, log\n",
+     "acme, sites, listen, workers, proxy_protocol, forwarded, masked, unknown_site, tls, http2, "
+     "timeouts, limits, dns, drain, log\n",
      ERR_SYNTAX},
     {HEAD "sites: {a.com: \"http://a:1\"}\n"
           "Workers: 3\n",
@@ -302,8 +303,8 @@ static const struct bad cases[] = {
     {HEAD "sites: {a.com: \"http://a:1\"}\n"
           "zzzzzzzzz: 3\n",
      "f:4:1: error: unknown key \"zzzzzzzzz\" at the top level; expected one of: version, "
-     "certificates, acme, sites, listen, workers, proxy_protocol, forwarded, unknown_site, tls, "
-     "timeouts, limits, dns, drain, log\n",
+     "certificates, acme, sites, listen, workers, proxy_protocol, forwarded, masked, "
+     "unknown_site, tls, http2, timeouts, limits, dns, drain, log\n",
      ERR_SYNTAX},
     {HEAD "sites: {a.com: \"http://a:1\"}\n"
           "drain: {timout: 3s}\n",

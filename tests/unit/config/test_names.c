@@ -30,6 +30,11 @@ static void test_names_target_fills_everything(void **state)
         {"http://10.0.0.7:8080", "10.0.0.7", "10.0.0.7:8080", 8080, true},
         {"http://[FD00::1]:8080", "fd00::1", "[fd00::1]:8080", 8080, true},
         {"http://[::1]", "::1", "[::1]:80", 80, true},
+        {"https://api", "api", "api:443", 443, false},
+        {"H2C://grpc", "grpc", "grpc:80", 80, false},
+        {"h2c://grpc:50051", "grpc", "grpc:50051", 50051, false},
+        {"http://{1}_Web:3000", "{1}_web", "{1}_web:3000", 3000, false},
+        {"http://{1}", "{1}", "{1}:80", 80, false},
     };
     (void)state;
     for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
@@ -43,6 +48,7 @@ static void test_names_target_fills_everything(void **state)
         assert_str(t.service, good[i].service);
         assert_int_equal(t.port, good[i].port);
         assert_int_equal(t.is_literal, good[i].is_literal);
+        assert_int_equal(t.is_pattern, strchr(good[i].text, '{') != NULL);
         if (t.is_literal) {
             assert_int_equal(addr_port(&t.addr), good[i].port);
         }
@@ -64,7 +70,13 @@ static void test_names_target_refuses(void **state)
                                       "http://a:1?x",
                                       "http://a:1#x",
                                       "http://a:1/x",
-                                      "https://a",
+                                      "ftp://a",
+                                      "http://{1}.web:1",
+                                      "http://{1}{1}:1",
+                                      "http://{2}:1",
+                                      "http://{1:1",
+                                      "http://-{1}:1",
+                                      "http://{1}.:1",
                                       "http://a..b",
                                       "http://-a",
                                       "http://a-",
@@ -77,7 +89,6 @@ static void test_names_target_refuses(void **state)
                                       "http://a@b",
                                       "http://a\tb",
                                       "http://a*",
-                                      "http://{1}:1",
                                       "http://a:1:2",
                                       "http://010.0.0.1"};
     (void)state;
@@ -90,6 +101,70 @@ static void test_names_target_refuses(void **state)
         assert_true(fault.expected[0] != '\0');
         arena_fini(&a);
     }
+}
+
+static void test_names_target_schemes(void **state)
+{
+    struct arena a;
+    struct model_target t;
+    struct values_fault fault;
+    (void)state;
+    arena_init(&a, 1024);
+    assert_int_equal(names_target(&a, STR("http://a"), &t, &fault), OK);
+    assert_int_equal(t.scheme, MODEL_SCHEME_HTTP);
+    assert_int_equal(names_target(&a, STR("https://a"), &t, &fault), OK);
+    assert_int_equal(t.scheme, MODEL_SCHEME_HTTPS);
+    assert_int_equal(names_target(&a, STR("h2c://a"), &t, &fault), OK);
+    assert_int_equal(t.scheme, MODEL_SCHEME_H2C);
+    assert_int_equal(names_target(&a, STR("grpcs://a"), &t, &fault), ERR_SYNTAX);
+    assert_string_equal(fault.near, "https://a");
+    arena_fini(&a);
+}
+
+static void test_names_site_takes_one_wildcard(void **state)
+{
+    static const char *const bad[] = {"*",        "*.",         "*a.com",   "a.*.com",  "*.*.com",
+                                      "*.a..com", "*.10.0.0.1", "**.a.com", "*.a.com:1"};
+    struct arena a;
+    struct str name;
+    struct values_fault fault;
+    (void)state;
+    arena_init(&a, 1024);
+    assert_int_equal(names_site(&a, STR("*.Example.com"), &name, &fault), OK);
+    assert_str(name, "*.example.com");
+    assert_true(names_is_wild(name));
+    assert_int_equal(names_site(&a, STR("Example.com"), &name, &fault), OK);
+    assert_false(names_is_wild(name));
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        assert_int_equal(names_site(&a, str_of(bad[i]), &name, &fault), ERR_SYNTAX);
+        assert_int_not_equal(names_host(&a, str_of(bad[i]), &name, &fault), OK);
+    }
+    arena_fini(&a);
+}
+
+/* A request fills the capture: it must never choose whose domain a client is sent to. */
+static void test_names_redirect_capture(void **state)
+{
+    static const char *const bad[] = {
+        "https://{1}",           "https://{1}.com",       "https://a.{1}.com",
+        "https://{1}{1}.a.com",  "https://{2}.a.com",     "https://{1.a.com",
+        "https://{1}.a.com/{1}", "https://a.com/{1}/{1}", "https://a.com/{x}",
+    };
+    struct arena a;
+    struct names_redirect r;
+    struct values_fault fault;
+    (void)state;
+    arena_init(&a, 1024);
+    assert_int_equal(names_redirect(&a, STR("https://{1}.A.com/x/"), &r, &fault), OK);
+    assert_str(r.url, "https://{1}.a.com/x");
+    assert_true(r.is_pattern);
+    assert_int_equal(names_redirect(&a, STR("https://a.com/u/{1}"), &r, &fault), OK);
+    assert_str(r.url, "https://a.com/u/{1}");
+    assert_true(r.is_pattern && !r.is_bare);
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        assert_int_equal(names_redirect(&a, str_of(bad[i]), &r, &fault), ERR_SYNTAX);
+    }
+    arena_fini(&a);
 }
 
 static void test_names_host_limits(void **state)
@@ -194,6 +269,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_names_target_fills_everything),
         cmocka_unit_test(test_names_target_refuses),
+        cmocka_unit_test(test_names_target_schemes),
+        cmocka_unit_test(test_names_site_takes_one_wildcard),
+        cmocka_unit_test(test_names_redirect_capture),
         cmocka_unit_test(test_names_host_limits),
         cmocka_unit_test(test_names_relay_keeps_the_path),
         cmocka_unit_test(test_names_redirect_normalises),

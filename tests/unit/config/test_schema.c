@@ -32,8 +32,10 @@ static void write_example(const struct schema_key *key, struct buf *out)
 /* What may be missing around a single key; everything else is a wrong example. */
 static bool is_about_the_rest(struct str text)
 {
-    static const char *const starts[] = {"found none of to", "found no \"to\"", "found code in",
-                                         "found acme without"};
+    static const char *const starts[] = {
+        "found none of to",         "found no \"to\"",          "found code in",
+        "found acme without",       "found basic_auth without", "found rate without",
+        "found client_auth without"};
     for (size_t i = 0; i < sizeof(starts) / sizeof(starts[0]); i++) {
         if (str_starts(text, str_of(starts[i]))) {
             return true;
@@ -129,6 +131,18 @@ static void read_source(const char *path, struct buf *out)
     assert_int_equal(buf_append(out, "", 1), OK);
 }
 
+/* The node of a path below `map`; the site's own route "/api" stands for PREFIX. */
+static const struct yaml_node *walk(const struct yaml_node *map, struct str path)
+{
+    struct str word;
+    while (map != NULL && str_next(&path, '.', &word)) {
+        char part[64];
+        (void)str_copy(part, sizeof(part), str_eq(word, STR("PREFIX")) ? STR("/api") : word);
+        map = yaml_tree_get(map, part);
+    }
+    return map;
+}
+
 /* conf/hivedoor.yml is valid as it is and shows every key. */
 static void test_schema_example_file_has_every_key(void **state)
 {
@@ -147,25 +161,13 @@ static void test_schema_example_file_has_every_key(void **state)
     assert_int_equal(yaml_tree_parse(str_of(buf_ptr(&text)), STR("conf"), &d, &tree), OK);
     const struct yaml_node *sites = yaml_tree_get(&tree.root, "sites");
     for (size_t i = 0; i < count; i++) {
-        const char *name = schema_name(&keys[i]);
-        bool is_inside = strncmp(keys[i].path, "sites.", 6) == 0;
-        bool is_found = strcmp(name, "NAME") == 0 || strcmp(name, "PREFIX") == 0;
-        struct str rest = str_of(keys[i].path);
-        struct str word;
-        const struct yaml_node *node = &tree.root;
-        while (!is_inside && str_next(&rest, '.', &word)) {
-            char part[64];
-            (void)str_copy(part, sizeof(part), word);
-            node = yaml_tree_get(node, part);
-        }
-        is_found = is_found || (!is_inside && node != NULL);
+        struct str path = str_of(keys[i].path);
+        bool is_inside = str_starts(path, STR("sites.NAME."));
+        bool is_found = str_eq(path, STR("sites.NAME"));
+        is_found = is_found || (!is_inside && walk(&tree.root, path) != NULL);
         for (size_t j = 0; is_inside && j < sites->count; j++) {
-            const struct yaml_node *site = &sites->values[j];
-            const struct yaml_node *api = yaml_tree_get(yaml_tree_get(site, "routes"), "/api");
-            is_found = is_found || yaml_tree_get(site, name) != NULL ||
-                       yaml_tree_get(api, name) != NULL ||
-                       yaml_tree_get(yaml_tree_get(api, "timeouts"), name) != NULL ||
-                       yaml_tree_get(yaml_tree_get(api, "limits"), name) != NULL;
+            struct str rest = str_from(path, sizeof("sites.NAME.") - 1);
+            is_found = is_found || walk(&sites->values[j], rest) != NULL;
         }
         if (!is_found) {
             fail_msg("conf/hivedoor.yml lacks %s", keys[i].path);
@@ -174,6 +176,11 @@ static void test_schema_example_file_has_every_key(void **state)
     yaml_tree_fini(&tree);
     buf_fini(&text);
     diags_fini(&d);
+}
+
+static bool has(struct str text, const char *part)
+{
+    return part[0] == '\0' || memmem(text.ptr, text.len, part, strlen(part)) != NULL;
 }
 
 static void test_schema_reference_has_every_key(void **state)
@@ -187,8 +194,19 @@ static void test_schema_reference_has_every_key(void **state)
         char heading[128];
         (void)snprintf(heading, sizeof(heading), "\n### `%s`\n", keys[i].path);
         const char *at = strstr(buf_ptr(&text), heading);
-        if (at == NULL || strstr(at, keys[i].help) == NULL || strstr(at, keys[i].example) == NULL) {
-            fail_msg("docs/CONFIGURATION.md lacks %s, its help or its example", keys[i].path);
+        if (at == NULL) {
+            fail_msg("docs/CONFIGURATION.md lacks %s", keys[i].path);
+        }
+        const char *next = strstr(at + strlen(heading), "\n### ");
+        struct str section = next == NULL ? str_of(at) : str_n(at, (size_t)(next - at));
+        char word[160] = "";
+        if (keys[i].inherits != NULL) {
+            (void)snprintf(word, sizeof(word), "\n- Default: the value of `%s`", keys[i].inherits);
+        } else if (keys[i].fallback != NULL) {
+            (void)snprintf(word, sizeof(word), "\n- Default: `%s`", keys[i].fallback);
+        }
+        if (!has(section, keys[i].help) || !has(section, keys[i].example) || !has(section, word)) {
+            fail_msg("docs/CONFIGURATION.md: %s lacks its help, example or default", keys[i].path);
         }
     }
     buf_fini(&text);

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+/* The parts of load_dump. Private to src/config. */
+#ifndef HIVEDOOR_SRC_CONFIG_LOAD_DUMP_PART_H
+#define HIVEDOOR_SRC_CONFIG_LOAD_DUMP_PART_H
+
+#include "base/buf.h"
+#include "config/model.h"
+
+/* Writes until something does not fit; then remembers that and writes no more. */
+struct dump {
+    struct buf *out;
+    int err;
+};
+
+void dump_put(struct dump *d, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* Quoted where it must be. */
+void dump_text(struct dump *d, struct str s);
+/* "[10.0.0.0/8, ...]" */
+void dump_networks(struct dump *d, const struct addr_net *nets, size_t count);
+
+/* The keys that a site or a route has, each on a line that begins with `indent`. */
+void dump_rules(struct dump *d, const char *indent, const struct model_rules *r);
+void dump_verify(struct dump *d, const char *indent, const struct model_target *t);
+void dump_client_auth(struct dump *d, const struct model_client_auth *c);
+
+#endif

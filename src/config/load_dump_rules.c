@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: MIT */
+#include <inttypes.h>
+
+#include "config/values.h"
+#include "load_dump_part.h"
+
+/* The first change of the kind at or behind `from`; h->count if there is none. */
+static size_t next_change(const struct model_headers *h, enum model_header_op op, size_t from)
+{
+    while (from < h->count && h->changes[from].op != op) {
+        from++;
+    }
+    return from;
+}
+
+static bool is_first(const struct model_headers *h, size_t at)
+{
+    for (size_t i = 0; i < at; i++) {
+        if (h->changes[i].op == h->changes[at].op &&
+            str_eq(h->changes[i].name, h->changes[at].name)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void put_removed(struct dump *d, const struct model_headers *h)
+{
+    const char *before = "";
+    dump_put(d, "remove: [");
+    for (size_t i = next_change(h, MODEL_HEADER_REMOVE, 0); i < h->count;
+         i = next_change(h, MODEL_HEADER_REMOVE, i + 1)) {
+        dump_put(d, "%s", before);
+        dump_text(d, h->changes[i].name);
+        before = ", ";
+    }
+    dump_put(d, "]");
+}
+
+/* A name with all its values, where it stands first. */
+static void put_values(struct dump *d, const struct model_headers *h, size_t at)
+{
+    enum model_header_op op = h->changes[at].op;
+    const char *before = op == MODEL_HEADER_ADD ? ": [" : ": ";
+    dump_text(d, h->changes[at].name);
+    for (size_t i = at; i < h->count; i = next_change(h, op, i + 1)) {
+        if (str_eq(h->changes[i].name, h->changes[at].name)) {
+            dump_put(d, "%s", before);
+            dump_text(d, h->changes[i].value);
+            before = ", ";
+        }
+    }
+    dump_put(d, op == MODEL_HEADER_ADD ? "]" : "");
+}
+
+static void put_fields(struct dump *d, const struct model_headers *h, enum model_header_op op)
+{
+    const char *before = "";
+    dump_put(d, ", %s: {", op == MODEL_HEADER_SET ? "set" : "add");
+    for (size_t i = next_change(h, op, 0); i < h->count; i = next_change(h, op, i + 1)) {
+        if (is_first(h, i)) {
+            dump_put(d, "%s", before);
+            put_values(d, h, i);
+            before = ", ";
+        }
+    }
+    dump_put(d, "}");
+}
+
+static void put_head(struct dump *d, const char *indent, const char *name,
+                     const struct model_headers *h)
+{
+    if (h->count > 0) {
+        dump_put(d, "%s  %s: {", indent, name);
+        put_removed(d, h);
+        put_fields(d, h, MODEL_HEADER_SET);
+        put_fields(d, h, MODEL_HEADER_ADD);
+        dump_put(d, "}\n");
+    }
+}
+
+static void put_basic_auth(struct dump *d, const char *indent, const struct model_basic_auth *b)
+{
+    if (b == NULL) {
+        dump_put(d, "%sbasic_auth: off\n", indent);
+        return;
+    }
+    dump_put(d, "%sbasic_auth: {users: ", indent);
+    dump_text(d, b->users->path);
+    dump_put(d, ", realm: ");
+    dump_text(d, b->realm);
+    dump_put(d, "}\n");
+}
+
+void dump_rules(struct dump *d, const char *indent, const struct model_rules *r)
+{
+    char rate[VALUES_TEXT_MAX];
+    if (r->request.count + r->response.count > 0) {
+        dump_put(d, "%sheaders:\n", indent);
+        put_head(d, indent, "request", &r->request);
+        put_head(d, indent, "response", &r->response);
+    }
+    put_basic_auth(d, indent, r->basic_auth);
+    dump_put(d, "%sallow: ", indent);
+    if (r->has_allow) {
+        dump_networks(d, r->allow, r->allow_count);
+    } else {
+        dump_put(d, "all");
+    }
+    dump_put(d, "\n%sdeny: ", indent);
+    dump_networks(d, r->deny, r->deny_count);
+    if (r->rate.requests == 0) {
+        dump_put(d, "\n%srate: off\n", indent);
+    } else {
+        dump_put(d, "\n%srate: {requests: %s, burst: %" PRIu32 "}\n", indent,
+                 values_print_rate(r->rate.requests, r->rate.period_ms, rate), r->rate.burst);
+    }
+}
+
+void dump_verify(struct dump *d, const char *indent, const struct model_target *t)
+{
+    if (t->scheme != MODEL_SCHEME_HTTPS) {
+        return;
+    }
+    if (t->verify.off) {
+        dump_put(d, "%sverify: off\n", indent);
+        return;
+    }
+    dump_put(d, "%sverify: {ca: ", indent);
+    dump_text(d, t->verify.ca->path);
+    if (t->verify.name.len > 0) {
+        dump_put(d, ", name: ");
+        dump_text(d, t->verify.name);
+    }
+    dump_put(d, "}\n");
+}
+
+void dump_client_auth(struct dump *d, const struct model_client_auth *c)
+{
+    static const char *const modes[] = {
+        [MODEL_CLIENT_AUTH_REQUIRE] = "require", [MODEL_CLIENT_AUTH_OPTIONAL] = "optional"};
+    if (c->ca != NULL) {
+        dump_put(d, "    client_auth: {ca: ");
+        dump_text(d, c->ca->path);
+        dump_put(d, ", mode: %s}\n", modes[c->mode]);
+    }
+}

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The rows that sites and routes have in common, written once. Private to src/config.
+ *
+ * AT: the path of the site or route; KIND: what it is called; FROM: the path in front of what its
+ * deadlines and limits inherit; OR(value, key): where a default comes from.
+ */
+#ifndef HIVEDOOR_SRC_CONFIG_SCHEMA_RULES_H
+#define HIVEDOOR_SRC_CONFIG_SCHEMA_RULES_H
+
+/* Said of all sites, of one site and of one route alike. */
+#define SCHEMA_HELP_ATTEMPT                                                                        \
+    "How long one address of a service has to accept a connection before the next one is tried. "  \
+    "At most timeouts.connect."
+#define SCHEMA_HELP_CONNECT "How long all attempts to connect to a service may take together."
+#define SCHEMA_HELP_RESPONSE                                                                       \
+    "How long a service may stay silent: until its response header, and between two parts of a "   \
+    "body."
+#define SCHEMA_HELP_TUNNEL                                                                         \
+    "How long an upgraded connection (WebSocket) may be silent on both sides."
+
+#define SCHEMA_DEADLINE(AT, FROM, NAME, MAX, HELP, EXAMPLE)                                        \
+    {                                                                                              \
+        .path = AT ".timeouts." NAME, .type = SCHEMA_DURATION, .min = 1, .max = (MAX),             \
+        .inherits = FROM "timeouts." NAME, .help = HELP, .example = EXAMPLE                        \
+    }
+
+#define SCHEMA_BOUNDS(AT, KIND, FROM)                                                              \
+    {.path = AT ".timeouts",                                                                       \
+     .type = SCHEMA_MAP,                                                                           \
+     .help = "Deadlines of this " KIND ".",                                                        \
+     .example = "{response: 90s}"},                                                                \
+        SCHEMA_DEADLINE(AT, FROM, "attempt", 86400000, SCHEMA_HELP_ATTEMPT, "250ms"),              \
+        SCHEMA_DEADLINE(AT, FROM, "connect", 86400000, SCHEMA_HELP_CONNECT, "5s"),                 \
+        SCHEMA_DEADLINE(AT, FROM, "response", 86400000, SCHEMA_HELP_RESPONSE, "90s"),              \
+        SCHEMA_DEADLINE(AT, FROM, "tunnel", 2592000000, SCHEMA_HELP_TUNNEL, "1h"),                 \
+        {.path = AT ".limits",                                                                     \
+         .type = SCHEMA_MAP,                                                                       \
+         .help = "Limits of this " KIND ".",                                                       \
+         .example = "{body: 10m}"},                                                                \
+    {                                                                                              \
+        .path = AT ".limits.body", .type = SCHEMA_SIZE, .word = "none", .word_value = UINT64_MAX,  \
+        .min = 0, .max = UINT64_C(1) << 50, .inherits = FROM "limits.body",                        \
+        .help = "The largest request body.", .example = "10m"                                      \
+    }
+
+#define SCHEMA_VERIFY(AT)                                                                          \
+    {.path = AT ".verify",                                                                         \
+     .type = SCHEMA_MAP,                                                                           \
+     .word = "off",                                                                                \
+     .help = "How the certificate of an https:// service is checked; off takes any.",              \
+     .example = "{ca: /etc/hivedoor/internal.pem}"},                                               \
+        {.path = AT ".verify.ca",                                                                  \
+         .type = SCHEMA_PATH,                                                                      \
+         .help = "A PEM file with the authorities that are trusted, in place of the system's.",    \
+         .example = "/etc/hivedoor/internal.pem"},                                                 \
+    {                                                                                              \
+        .path = AT ".verify.name", .type = SCHEMA_HOST,                                            \
+        .help = "The name that the certificate must be for, in place of the host in the URL.",     \
+        .example = "service.internal"                                                              \
+    }
+
+#define SCHEMA_CHANGES(AT, HEAD)                                                                   \
+    {.path = AT ".headers." HEAD,                                                                  \
+     .type = SCHEMA_MAP,                                                                           \
+     .help = "Changes of the head of a " HEAD ". First fields are removed, then set, then added.", \
+     .example = "{remove: [X-Powered-By]}"},                                                       \
+        {.path = AT ".headers." HEAD ".set",                                                       \
+         .type = SCHEMA_FIELDS,                                                                    \
+         .help = "Fields that stand once, with this value, whatever came.",                        \
+         .example = "{X-Frame-Options: DENY}"},                                                    \
+        {.path = AT ".headers." HEAD ".add",                                                       \
+         .type = SCHEMA_FIELDS,                                                                    \
+         .help = "Fields that are added to what came: a value, or a list of them.",                \
+         .example = "{Vary: Origin}"},                                                             \
+    {                                                                                              \
+        .path = AT ".headers." HEAD ".remove", .type = SCHEMA_FIELD_NAMES,                         \
+        .help = "Fields that are taken out.", .example = "[X-Powered-By]"                          \
+    }
+
+#define SCHEMA_HEADERS(AT)                                                                         \
+    {.path = AT ".headers",                                                                        \
+     .type = SCHEMA_MAP,                                                                           \
+     .help = "Header fields that are changed. Those of a route come after those of its site.",     \
+     .example = "{response: {set: {X-Frame-Options: DENY}}}"},                                     \
+        SCHEMA_CHANGES(AT, "request"), SCHEMA_CHANGES(AT, "response")
+
+#define SCHEMA_ACCESS(AT, OR)                                                                      \
+    {.path = AT ".basic_auth",                                                                     \
+     .type = SCHEMA_PATH_MAP,                                                                      \
+     .word = "off",                                                                                \
+     OR("off", "basic_auth"),                                                                      \
+     .help =                                                                                       \
+         "Asks for a name and a password (HTTP Basic). The path of a file with users, or a map.",  \
+     .example = "/etc/hivedoor/users"},                                                            \
+        {.path = AT ".basic_auth.users",                                                           \
+         .type = SCHEMA_PATH,                                                                      \
+         .help = "A file as htpasswd -B writes it: NAME:HASH in each line, bcrypt or SHA-crypt.",  \
+         .example = "/etc/hivedoor/users"},                                                        \
+        {.path = AT ".basic_auth.realm",                                                           \
+         .type = SCHEMA_REALM,                                                                     \
+         .fallback = "Restricted",                                                                 \
+         .help = "What the browser shows when it asks.",                                           \
+         .example = "Members"},                                                                    \
+        {.path = AT ".allow",                                                                      \
+         .type = SCHEMA_NETWORKS,                                                                  \
+         .word = "all",                                                                            \
+         OR("all", "allow"),                                                                       \
+         .help = "Only clients from these networks get in; all others are answered 403.",          \
+         .example = "[10.0.0.0/8]"},                                                               \
+        {.path = AT ".deny",                                                                       \
+         .type = SCHEMA_NETWORKS,                                                                  \
+         OR("[]", "deny"),                                                                         \
+         .help = "Clients from these networks are answered 403, also where allow has them.",       \
+         .example = "[192.0.2.0/24]"},                                                             \
+        {.path = AT ".rate",                                                                       \
+         .type = SCHEMA_RATE_MAP,                                                                  \
+         .word = "off",                                                                            \
+         OR("off", "rate"),                                                                        \
+         .help = "How many requests one client address may make; what is above is answered 429.",  \
+         .example = "10/s"},                                                                       \
+        {.path = AT ".rate.requests",                                                              \
+         .type = SCHEMA_RATE,                                                                      \
+         .help = "So many requests in a second, minute or hour.",                                  \
+         .example = "10/s"},                                                                       \
+        {.path = AT ".rate.burst",                                                                 \
+         .type = SCHEMA_NUMBER,                                                                    \
+         .min = 1,                                                                                 \
+         .max = 1000000,                                                                           \
+         .help = "How many may come at once. As many as requests says, unless written.",           \
+         .example = "20"},                                                                         \
+    {                                                                                              \
+        .path = AT ".gzip", .type = SCHEMA_BOOL, OR("false", "gzip"),                              \
+        .help = "Compresses answers of compressible types for clients that take it.",              \
+        .example = "true"                                                                          \
+    }
+
+#define SCHEMA_RULES(AT, KIND, FROM, OR)                                                           \
+    SCHEMA_BOUNDS(AT, KIND, FROM), SCHEMA_VERIFY(AT), SCHEMA_HEADERS(AT), SCHEMA_ACCESS(AT, OR)
+
+#endif
