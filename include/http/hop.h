@@ -28,4 +28,8 @@ void hop_strip(struct message *m, struct hop *out_hop);
 /* Removes from the trailers of that message what its Connection named. */
 void hop_strip_trailers(struct message *m, const struct hop *hop);
 
+/* Whether a 101 switches as it must: by Connection and Upgrade, to nothing but protocols that were
+ * asked for (RFC 9110 section 7.8); `asked` is a hop.upgrade. */
+bool hop_switches(const struct message *m, struct str asked);
+
 #endif

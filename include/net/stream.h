@@ -75,5 +75,8 @@ size_t stream_unsent(const struct stream *s);
 int stream_shutdown(struct stream *s) MUST_USE;
 /* Closes at once and frees at the end of the turn. Accepts NULL. No callback afterwards. */
 void stream_close(struct stream *s);
+/* Likewise, but the peer sees a reset: where the end of the connection would otherwise say that
+ * everything has come. What is in the kernel may be lost. */
+void stream_abort(struct stream *s);
 
 #endif

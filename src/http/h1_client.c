@@ -263,7 +263,7 @@ struct channel *h1_client_begin(struct h1_client *c, struct arena *arena)
     c->out = H1_OUT_HEAD;
     c->reading = true;
     c->answered = false;
-    c->upgrade = false;
+    c->upgrade = STR("");
     c->keep = false;
     c->blocked = false;
     c->stuffed = false;

@@ -64,7 +64,6 @@ struct h1_client {
     enum h1_client_out out;
     bool reading;     /* the owner takes body bytes */
     bool answered;    /* a byte of this response was seen */
-    bool upgrade;     /* the request asked for one */
     bool keep;        /* the response allows another exchange */
     bool blocked;     /* the stream took no more: wait for STREAM_WRITABLE */
     bool stuffed;     /* the owner saw too much unsent and waits for on_writable */
@@ -73,9 +72,10 @@ struct h1_client {
     struct arena *arena;    /* of the exchange, borrowed */
     struct client_use *use; /* likewise; NULL where nobody asked for it */
     enum http_method method;
-    unsigned interim;  /* 1xx heads of this exchange */
-    struct buf in_buf; /* bytes not yet handled: an unfinished head, a paused body */
-    size_t scan;       /* how far the search for the end of the head came */
+    struct str upgrade; /* protocols that the request asked for */
+    unsigned interim;   /* 1xx heads of this exchange */
+    struct buf in_buf;  /* bytes not yet handled: an unfinished head, a paused body */
+    size_t scan;        /* how far the search for the end of the head came */
     struct h1_chunk chunk;
     uint64_t in_left;
     struct buf out_buf; /* bytes that the stream did not take yet */

@@ -4,6 +4,7 @@
 
 #include "h1_client_impl.h"
 #include "http/framing.h"
+#include "http/hop.h"
 #include "http/trailer.h"
 
 /* The response is complete; `rest` bytes came behind it, which nobody asked for: a connection that
@@ -54,6 +55,12 @@ static void enter_body(struct h1_client *c, struct body body)
     }
 }
 
+/* Protocols are switched after the request, never inside it (RFC 9110 section 7.8). */
+static bool may_switch(const struct h1_client *c, const struct message *m)
+{
+    return c->out == H1_OUT_DONE && buf_len(&c->out_buf) == 0 && hop_switches(m, c->upgrade);
+}
+
 static void take_head(struct h1_client *c, struct str head, size_t rest)
 {
     struct message *m = arena_alloc(c->arena, sizeof(*m));
@@ -64,12 +71,11 @@ static void take_head(struct h1_client *c, struct str head, size_t rest)
         return;
     }
     struct body body = {.kind = BODY_NONE};
-    if (framing_response(m, c->method, c->upgrade, &body, &why) != OK) {
+    if (framing_response(m, c->method, !str_is_empty(c->upgrade), &body, &why) != OK) {
         h1_client_end(c, why);
         return;
     }
-    if (body.kind == BODY_TUNNEL && (c->out != H1_OUT_DONE || buf_len(&c->out_buf) > 0)) {
-        /* Protocols are switched after the request, never inside it (RFC 9110 section 7.8). */
+    if (body.kind == BODY_TUNNEL && !may_switch(c, m)) {
         h1_client_end(c, WHY_UPSTREAM_BAD_UPGRADE);
         return;
     }

@@ -123,7 +123,7 @@ static void send_head(struct channel *ch, struct message *m, struct body body, s
     REQUIRE(c->out == H1_OUT_HEAD);
     REQUIRE(body.kind != BODY_UNTIL_CLOSE && body.kind != BODY_TUNNEL);
     c->method = m->method;
-    c->upgrade = !str_is_empty(upgrade);
+    c->upgrade = arena_dup(c->arena, upgrade);
     if (h1_write_request(&c->out_buf, m, body, upgrade) != OK) {
         h1_client_end_later(c, WHY_INTERNAL);
         return;

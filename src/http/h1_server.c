@@ -76,11 +76,22 @@ bool h1_server_is_sending(const struct h1_server *s)
             (buf_len(&s->out_buf) > 0 || stream_unsent(s->stream) > 0));
 }
 
+/* The end of the connection is the end of such a body: where it is cut, it must not look so. */
+static bool looks_whole(const struct h1_server *s)
+{
+    bool cut = s->out == H1_HALF_BODY || buf_len(&s->out_buf) > 0 || stream_unsent(s->stream) > 0;
+    return cut && s->out != H1_HALF_HEAD && s->out_kind == BODY_UNTIL_CLOSE;
+}
+
 static void dispose(struct h1_server *s)
 {
     s->state = H1_SERVER_CLOSED;
     loop_task_cancel(&s->work);
-    stream_close(s->stream);
+    if (looks_whole(s)) {
+        stream_abort(s->stream);
+    } else {
+        stream_close(s->stream);
+    }
     buf_fini(&s->in_buf);
     buf_fini(&s->out_buf);
     /* The owner may still be looking at the request in this turn: the arena goes last, with us. */

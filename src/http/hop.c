@@ -170,3 +170,30 @@ void hop_strip_trailers(struct message *m, const struct hop *hop)
     }
     m->field_count = kept;
 }
+
+static bool is_listed(struct str list, struct str protocol)
+{
+    struct str element;
+    while (field_next_element(&list, &element)) {
+        if (str_ieq(element, protocol)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool hop_switches(const struct message *m, struct str asked)
+{
+    size_t chosen = 0;
+    for (size_t i = 0; i < m->field_count; i++) {
+        struct str rest = m->fields[i].value;
+        struct str protocol;
+        while (m->fields[i].id == FIELD_UPGRADE && field_next_element(&rest, &protocol)) {
+            if (!is_listed(asked, protocol)) {
+                return false;
+            }
+            chosen++;
+        }
+    }
+    return chosen > 0 && message_lists(m, FIELD_CONNECTION, STR("upgrade"));
+}

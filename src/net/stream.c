@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "net/stream.h"
 
+#include <sys/socket.h>
+
 void stream_set_owner(struct stream *s, stream_fn fn, void *arg)
 {
     s->fn = fn;
@@ -44,4 +46,11 @@ void stream_close(struct stream *s)
     if (s != NULL) {
         s->ops->close(s);
     }
+}
+
+void stream_abort(struct stream *s)
+{
+    const struct linger now = {.l_onoff = 1, .l_linger = 0};
+    (void)setsockopt(s->fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now)); /* TCP only */
+    stream_close(s);
 }

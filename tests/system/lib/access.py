@@ -30,3 +30,8 @@ class AccessLog:
 
     def reasons(self, count):
         return [record["reason"] for record in self.take(count)]
+
+    def skip_to(self, path):
+        """Drops everything up to the record of this path."""
+        while all(record.get("path") != path for record in self.take(1)):
+            pass

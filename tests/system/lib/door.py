@@ -235,9 +235,11 @@ class Door:
         context.set_alpn_protocols(["http/1.1"])
         return context
 
-    def connect_tls(self, name, context=None, session=None):
+    def connect_tls(self, name, context=None, session=None, ragged=True):
+        """`ragged`: a TCP end without the end of TLS is an end, as most clients take it."""
         context = context or self.tls_context()
-        return context.wrap_socket(self.connect("https"), server_hostname=name, session=session)
+        return context.wrap_socket(self.connect("https"), server_hostname=name, session=session,
+                                   suppress_ragged_eofs=ragged)
 
     def https_connection(self, name, timeout=30):
         """An http.client connection to a site, verified with the authority's certificate."""

@@ -59,6 +59,10 @@ class Recorder:
             link.pending = b""
         return requests, rest
 
+    def is_asked(self):
+        """Whether part of a request has come that is not whole."""
+        return any(link.pending for link in list(self.links))
+
     def close(self):
         self.wake_write.send(b"q")
         self.thread.join()

@@ -60,6 +60,9 @@ static const struct reply_case replies[] = {
     {"GET", "websocket",
      "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\nraw",
      true, "head 101 tunnel;raw<end>"},
+    {"GET", "websocket",
+     "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: other\r\n\r\nraw", true,
+     "<abort upstream_bad_upgrade><closed upstream_bad_upgrade>"},
     {"GET", "websocket", "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nno", false,
      "head 200 length;no" OK_END},
 };

@@ -103,6 +103,37 @@ static void test_hop_strip_responses(void **state)
     }
 }
 
+static void test_hop_switches_to_what_was_asked(void **state)
+{
+    static const struct {
+        const char *fields;
+        const char *asked;
+        bool switches;
+    } table[] = {
+        {WS "websocket\r\n", "websocket", true},
+        {WS "WebSocket\r\n", "a, websocket", true},
+        {WS "a\r\nUpgrade: b\r\n", "b, a, c", true},
+        {WS "a, b\r\n", "a", false},
+        {WS "h2c\r\n", "websocket", false},
+        {WS "\r\n", "websocket", false},
+        {WS "websocket\r\n", "", false},
+        {"Connection: Upgrade\r\n", "websocket", false},
+        {"Upgrade: websocket\r\n", "websocket", false},
+        {"Connection: close\r\nUpgrade: websocket\r\n", "websocket", false},
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT(table); i++) {
+        struct arena arena;
+        struct message m;
+        char head[256];
+        arena_init(&arena, 4096);
+        snprintf(head, sizeof(head), "HTTP/1.1 101 Switching\r\n%s", table[i].fields);
+        make_message(&m, &arena, head, true);
+        assert_int_equal(hop_switches(&m, str_of(table[i].asked)), table[i].switches);
+        arena_fini(&arena);
+    }
+}
+
 /* RFC 9110 section 7.6.1: what Connection names is not for the next hop behind the body either. */
 static void test_hop_strip_trailers(void **state)
 {
@@ -164,6 +195,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_hop_strip_requests),
         cmocka_unit_test(test_hop_strip_responses),
+        cmocka_unit_test(test_hop_switches_to_what_was_asked),
         cmocka_unit_test(test_hop_strip_trailers),
         cmocka_unit_test(test_hop_strip_bounds_the_list),
     };

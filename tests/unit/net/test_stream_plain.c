@@ -6,6 +6,8 @@
 
 #include <cmocka.h>
 
+#include <errno.h>
+#include <netinet/in.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -172,6 +174,30 @@ static void test_stream_changes_hands(void **state)
     close_pair(&p);
 }
 
+/* Over TCP, since nothing else has a reset. */
+static void test_abort_is_a_reset(void **state)
+{
+    struct sockaddr_in in = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t len = sizeof(in);
+    struct probe p = {.loop = loop_new()};
+    int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    char byte;
+
+    (void)state;
+    assert_int_equal(bind(listener, (struct sockaddr *)&in, len), 0);
+    assert_int_equal(listen(listener, 1), 0);
+    assert_int_equal(getsockname(listener, (struct sockaddr *)&in, &len), 0);
+    p.peer = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(connect(p.peer, (struct sockaddr *)&in, len), 0);
+    p.stream = stream_plain_new(p.loop, accept(listener, NULL, NULL), on_stream, &p);
+    stream_abort(p.stream);
+    p.stream = NULL;
+    assert_int_equal(read(p.peer, &byte, 1), -1);
+    assert_int_equal(errno, ECONNRESET);
+    fd_close(&listener);
+    close_pair(&p);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -180,6 +206,7 @@ int main(void)
         cmocka_unit_test(test_stream_shutdown_and_reset),
         cmocka_unit_test(test_stream_closes_inside_its_callback),
         cmocka_unit_test(test_stream_changes_hands),
+        cmocka_unit_test(test_abort_is_a_reset),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: MIT
+"""Every response of tests/corpus/responses, as a hostile or broken service sends it: the client gets
+one whole and well-formed answer, an error, or a cut; and the next request gets its own answer."""
+
+import contextlib
+import socket
+import threading
+
+import pytest
+from corpus import table
+from lib.access import AccessLog
+from lib.answers import Answers
+from lib.door import Door
+from lib.player import Player
+
+CASES = table.load("responses")
+PATIENCE = 20
+PIECEWISE_MAX = 2000  # longer ones are cut into larger pieces
+ASKS = {
+    "GET": (b"GET", b"HTTP/1.1", b""),
+    "HEAD": (b"HEAD", b"HTTP/1.1", b""),
+    "POST": (b"POST", b"HTTP/1.1", b"Content-Length: 3\r\n"),
+    "OLD": (b"GET", b"HTTP/1.0", b"Connection: keep-alive\r\n"),
+    "UPGRADE": (b"GET", b"HTTP/1.1", b"Connection: upgrade\r\nUpgrade: echo\r\n"),
+}
+
+
+class Rig:
+    def __init__(self, binary, folder, authority):
+        self.service = Player({case.id: case for case in CASES})
+        self.door = Door(binary, folder, authority, names=["a.test"], workers=1,
+                         sites={"a.test": {"to": self.service.url, "http": "serve"}})
+        self.log = AccessLog(self.door)
+        self.count = 0
+
+    def close(self):
+        self.door.close()
+        self.service.close()
+
+    def connect(self, tls):
+        sock = self.door.connect_tls("a.test", ragged=False) if tls else self.door.connect()
+        sock.settimeout(PATIENCE)
+        return sock
+
+    def next_path(self):
+        self.count += 1
+        return b"/next/%d" % self.count
+
+
+@pytest.fixture(scope="module")
+def rig(binary, authority, tmp_path_factory):
+    one = Rig(binary, tmp_path_factory.mktemp("responses") / "door", authority)
+    yield one
+    one.close()
+
+
+def ask(client, case):
+    method, version, more = ASKS[case.asks]
+    body = b"abc" if case.asks == "POST" else b""
+    client.send(b"%s /case/%s %s\r\nHost: a.test\r\n%s\r\n%s" %
+                (method, case.id.encode(), version, more, body), 4096)
+    return method
+
+
+def shown(message):
+    """What stands in a "<" block, made of an answer."""
+    lines = [b"HTTP/1.1 %d %s" % (message.status, message.reason)]
+    lines += [n + b": " + v for n, v in message.end_to_end() if n.lower() != b"connection"]
+    return b"\r\n".join(lines) + b"\r\n\r\n" + message.body
+
+
+def check_answer(case, client, method):
+    """Reads the answer; returns whether the connection must have ended."""
+    outcome = case.h1[0]
+    if outcome.verdict == "cut":
+        half = client.half(method)
+        head = (outcome.expected or b"").partition(b"\r\n\r\n")[0]
+        # A head that was not sent yet when the answer broke off is not sent any more.
+        assert half == b"" or half.startswith(head), (case.id, half)
+        if half and b"\r\nTransfer-Encoding: chunked" not in half and b"\r\nContent-Length" not in half:
+            # Nothing in the answer tells that it is not whole: the connection's end must.
+            assert client.error is not None, f"{case.id}: looks whole: {half!r}"
+        return True
+    answer = client.answer(method, case.asks == "UPGRADE")
+    assert answer is not None, f"{case.id}: closed without an answer"
+    if outcome.is_forwarded:
+        assert shown(answer) == outcome.expected, case.id
+    else:
+        assert str(answer.status) == outcome.verdict, (case.id, answer)
+        assert answer.values(b"x-request-id") != [], (case.id, answer)
+    return outcome.closes
+
+
+def check_next(rig, client, case):
+    path = rig.next_path()
+    version = b"HTTP/1.0\r\nConnection: keep-alive" if case.asks == "OLD" else b"HTTP/1.1"
+    client.send(b"GET %s %s\r\nHost: a.test\r\n\r\n" % (path, version), 4096)
+    answer = client.answer(b"GET")
+    assert answer is not None and answer.body == b"answer to " + path, (case.id, answer)
+    assert client.pending == b"", case.id
+
+
+def play(rig, case, tls, piece):
+    rig.service.piece = piece
+    with contextlib.closing(rig.connect(tls)) as sock:
+        client = Answers(sock)
+        method = ask(client, case)
+        if check_answer(case, client, method):
+            assert client.is_over() or case.h1[0].verdict == "cut", (case.id, client.pending)
+        else:
+            check_next(rig, client, case)
+    with contextlib.closing(rig.connect(False)) as sock:
+        check_next(rig, Answers(sock), case)
+    reasons = [case.h1[0].reason, "ok"] + ([] if case.h1[0].closes else ["ok"])
+    assert rig.log.reasons(len(reasons)) == reasons, case.id
+    assert rig.service.used_again == [], case.id
+
+
+@pytest.mark.parametrize("case", [c for c in CASES if c.h1], ids=lambda c: c.id)
+def test_http1(rig, case):
+    try:
+        for tls in (False, True):
+            play(rig, case, tls, max(len(case.raw), 1))
+            play(rig, case, tls, 1 if len(case.raw) <= PIECEWISE_MAX else len(case.raw) // 100)
+    except BaseException:
+        assert rig.door.get("a.test", "/clean", tls=False)[0] == 200
+        rig.log.skip_to("/clean")
+        rig.service.used_again.clear()
+        raise
