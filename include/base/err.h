@@ -110,6 +110,10 @@ int err_from_errno(int errno_value);
     X(CONNECT_REFUSED, "connect_refused", 502, "the service refused the connection")               \
     X(CONNECT_TIMEOUT, "connect_timeout", 504, "no connection within timeouts.connect")            \
     X(CONNECT_FAILED, "connect_failed", 502, "the service could not be reached")                   \
+    X(UPSTREAM_TLS, "upstream_tls", 502, "no TLS connection to the service could be made")         \
+    X(UPSTREAM_CERTIFICATE, "upstream_certificate", 502,                                           \
+      "the service's certificate was not accepted")                                                \
+    X(UPSTREAM_NOT_H2, "upstream_not_h2", 502, "the service did not begin to speak HTTP/2")        \
     X(UPSTREAM_CLOSED, "upstream_closed", 502,                                                     \
       "the service closed the connection before answering")                                        \
     X(UPSTREAM_RESET, "upstream_reset", 502, "the service reset the connection")                   \

@@ -23,7 +23,9 @@ struct proxy;
 /* What a route needs at run time, beside its model. */
 struct route_use {
     struct upstream_service *service; /* a reference */
+    struct transport *transport;      /* a reference; NULL: plain HTTP/1.1 */
     struct deadline_class *attempt;
+    struct deadline_class *greet;
     struct deadline_class *connect;
     struct deadline_class *response;
     struct deadline_class *tunnel;

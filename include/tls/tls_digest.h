@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * SHA-256 (FIPS 180-4) over pieces, for telling whether files have changed (loader), and for
- * remembering passwords without keeping them (workers).
+ * SHA-256 (FIPS 180-4) over pieces, for telling whether files have changed (loader), for
+ * remembering passwords without keeping them, and for telling whether two services are trusted
+ * alike (workers).
  */
 #ifndef HIVEDOOR_TLS_TLS_DIGEST_H
 #define HIVEDOOR_TLS_TLS_DIGEST_H

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Finds certificates and private keys in the bytes of a file: PEM (RFC 7468) with anything around
- * and between the blocks, or one DER object. Loader only. It tells objects apart and decodes
- * base64; it does not look into a certificate or a key (tls_cert does).
+ * and between the blocks, or one DER object. Used by the loader, and by workers for authorities. It
+ * tells objects apart and decodes base64; it does not look into a certificate or a key (tls_cert
+ * does).
  *
  * Labels taken: CERTIFICATE, X509 CERTIFICATE, TRUSTED CERTIFICATE; PRIVATE KEY (PKCS#8), RSA
  * PRIVATE KEY, EC PRIVATE KEY. Other blocks (parameters, requests, public keys) are passed over. An

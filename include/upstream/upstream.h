@@ -16,6 +16,8 @@
 #include "loop/deadline.h"
 #include "loop/loop.h"
 #include "stats/counter.h"
+#include "tls/tls_stream.h"
+#include "upstream/transport.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -30,6 +32,7 @@ struct upstream_env {
     struct loop *loop;
     struct slot *slot;
     const struct h1_scratch *scratch;
+    struct tls_worker *tls;            /* for services behind TLS */
     struct deadline_class *idle_class; /* how long an idle link is kept */
     /* A connect failed or a reused link was reset: ask DNS for this service now. */
     void (*hurry)(void *arg, struct str service);
@@ -54,13 +57,16 @@ struct lease_events {
     /* A link stands: send the request on lease_channel(). */
     void (*on_ready)(void *arg);
     /* None could be had: WHY_NO_ENDPOINT, _CONNECT_REFUSED, _CONNECT_FAILED, _CONNECT_TIMEOUT,
-     * _NO_FD. */
+     * _NO_FD, _UPSTREAM_CERTIFICATE, _UPSTREAM_TLS, _UPSTREAM_NOT_H2. */
     void (*on_failed)(void *arg, enum why why);
 };
 
 struct lease_want {
     struct arena *arena;                  /* for response messages; lives as long as the lease */
-    struct deadline_class *attempt_class; /* one address */
+    struct transport *transport;          /* borrowed; NULL: plain HTTP/1.1 */
+    struct deadline_class *attempt_class; /* one address, until it takes the connection */
+    /* From there until requests can be sent: TLS, HTTP/2's greeting. NULL: as the attempt. */
+    struct deadline_class *greet_class;
     const struct h1_limits *limits;
     bool fresh; /* no reused link (a retry after one died) */
 };
@@ -69,8 +75,10 @@ struct lease_want {
  * Asks for a link: an idle one (newest first), else connects, trying other endpoints when one
  * refuses, is unreachable or exceeds its attempt deadline, until all have been tried (the total is
  * the caller's deadline). Such an endpoint is passed over for 1 s, then 2 s, up to 10 s, unless all
- * are. A service whose addresses were never published waits for them; one without any fails at
- * once. The callbacks never come from inside the call; lease_end may be called in them. Never NULL.
+ * are. A certificate that is not accepted is tried for once more elsewhere, and nothing is passed
+ * over for it. A service whose addresses were never published waits for them; one without any fails
+ * at once. The callbacks never come from inside the call; lease_end may be called in them. Never
+ * NULL.
  */
 struct lease *lease_new(struct upstream_service *s, const struct lease_want *want,
                         const struct lease_events *events, void *arg);
@@ -80,6 +88,13 @@ struct channel *lease_channel(struct lease *l);
  */
 bool lease_is_reused(const struct lease *l);
 bool lease_answered(const struct lease *l);
+/* Whether the service said that it did nothing for the request: it may be sent again, whatever its
+ * method (RFC 9113 section 8.7). */
+bool lease_is_unprocessed(const struct lease *l);
+/* "HTTP/1.1" or "HTTP/2", as the link speaks it; "" before on_ready. */
+const char *lease_protocol(const struct lease *l);
+/* What TLS says of a connection that failed ("certificate has expired"), or ""; static storage. */
+const char *lease_detail(const struct lease *l);
 /* "10.0.1.5:5000" of the endpoint in use or tried last, or empty; borrowed from the lease. */
 struct str lease_endpoint(const struct lease *l);
 /*

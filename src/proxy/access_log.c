@@ -51,6 +51,12 @@ static void write_service(struct log_line *line, const struct exchange *ex)
     if (ex->endpoint.len > 0) {
         log_field(line, "endpoint", ex->endpoint);
     }
+    if (ex->spoken != NULL && ex->spoken[0] != '\0') {
+        log_field_c(line, "service_protocol", ex->spoken);
+    }
+    if (ex->detail != NULL && ex->detail[0] != '\0') {
+        log_field_c(line, "detail", ex->detail);
+    }
     if (ex->connected_us > 0) {
         log_field_ms(line, "connect_ms", ex->connected_us - ex->started_us);
     }

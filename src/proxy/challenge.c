@@ -170,7 +170,9 @@ static void ask_relay(struct challenge *c)
     ex->use = &ex->settings->relay;
     ex->service = ex->settings->model->acme.relay.service;
     struct lease_want want = {.arena = ex->arena,
+                              .transport = ex->use->transport,
                               .attempt_class = ex->use->attempt,
+                              .greet_class = ex->use->greet,
                               .limits = &ex->settings->limits,
                               .fresh = true};
     deadline_set(&ex->deadline, ex->use->connect);

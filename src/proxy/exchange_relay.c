@@ -297,7 +297,9 @@ static void on_connect_deadline(void *arg)
 static void ask_for_link(struct exchange *ex, bool fresh)
 {
     struct lease_want want = {.arena = ex->arena,
+                              .transport = ex->use->transport,
                               .attempt_class = ex->use->attempt,
+                              .greet_class = ex->use->greet,
                               .limits = &ex->settings->limits,
                               .fresh = fresh};
     exchange_set_state(ex, EX_CONNECT);

@@ -9,43 +9,56 @@
 
 static const char *const offered_protocols[] = {"http/1.1", NULL};
 
-static void use_init(struct proxy *p, struct route_use *use, const struct model_target *to,
-                     const struct model_timeouts *t)
+static int use_init(struct proxy *p, struct route_use *use, const struct model_target *to,
+                    const struct model_timeouts *t)
 {
     use->service =
         upstream_service_get(p->upstream, to->service, to->is_literal ? &to->addr : NULL);
     use->attempt = proxy_deadline(p, t->attempt_ms);
+    /* An address that takes connections but never comes to terms leaves time for another one. */
+    uint32_t greet_ms = t->connect_ms / 2;
+    use->greet = proxy_deadline(p, greet_ms > t->attempt_ms ? greet_ms : t->attempt_ms);
     use->connect = proxy_deadline(p, t->connect_ms);
     use->response = proxy_deadline(p, t->response_ms);
     use->tunnel = proxy_deadline(p, t->tunnel_ms);
+    return transport_get(p->upstream, to, &use->transport);
 }
 
-static void uses_new(struct proxy_settings *s)
+static void use_fini(struct route_use *use)
+{
+    upstream_service_unref(use->service);
+    transport_unref(use->transport);
+}
+
+static int uses_new(struct proxy_settings *s)
 {
     const struct model *m = s->model;
+    int err = OK;
     s->uses = mem_array(m->site_count, sizeof(*s->uses));
     for (size_t i = 0; i < m->site_count; i++) {
         const struct model_site *site = &m->sites[i];
         s->uses[i] = mem_array(site->route_count, sizeof(**s->uses));
-        for (size_t k = 0; k < site->route_count; k++) {
-            use_init(s->proxy, &s->uses[i][k], &site->routes[k].to, &site->routes[k].timeouts);
+        for (size_t k = 0; k < site->route_count && err == OK; k++) {
+            const struct model_route *route = &site->routes[k];
+            err = use_init(s->proxy, &s->uses[i][k], &route->to, &route->timeouts);
         }
     }
-    if (m->acme.has_relay) {
-        use_init(s->proxy, &s->relay, &m->acme.relay, &m->timeouts);
+    if (m->acme.has_relay && err == OK) {
+        err = use_init(s->proxy, &s->relay, &m->acme.relay, &m->timeouts);
     }
+    return err;
 }
 
 static void uses_free(struct proxy_settings *s)
 {
     for (size_t i = 0; s->uses != NULL && i < s->model->site_count; i++) {
         for (size_t k = 0; k < s->model->sites[i].route_count; k++) {
-            upstream_service_unref(s->uses[i][k].service);
+            use_fini(&s->uses[i][k]);
         }
         free(s->uses[i]);
     }
     free(s->uses);
-    upstream_service_unref(s->relay.service);
+    use_fini(&s->relay);
 }
 
 int proxy_settings_new(struct proxy *proxy, uint64_t number, struct model *model,
@@ -72,7 +85,11 @@ int proxy_settings_new(struct proxy *proxy, uint64_t number, struct model *model
     s->idle = proxy_deadline(proxy, model->timeouts.idle_ms);
     s->limits.head_bytes = model->limits.header_bytes;
     s->limits.fields = model->limits.headers;
-    uses_new(s);
+    err = uses_new(s);
+    if (err != OK) {
+        proxy_settings_unref(s);
+        return err;
+    }
     *out_settings = s;
     return OK;
 }

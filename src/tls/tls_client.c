@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "tls/tls_client.h"
 
-#include <limits.h>
 #include <openssl/err.h>
-#include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 #include <stdlib.h>
@@ -13,6 +11,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "tls/tls_ctx.h"
+#include "tls/tls_pem.h"
 
 #define ALPN_MAX 32
 
@@ -34,29 +33,34 @@ static int on_session(SSL *ssl, SSL_SESSION *session)
     return 1;
 }
 
-/* Every certificate of the PEM text becomes a trust anchor. */
+struct trusting {
+    X509_STORE *store;
+    size_t count;
+    bool is_broken;
+};
+
+static void on_object(void *arg, enum tls_pem_kind kind, struct str der)
+{
+    struct trusting *t = arg;
+    const unsigned char *p = (const unsigned char *)der.ptr;
+
+    if (kind != TLS_PEM_CERT) {
+        t->is_broken = t->is_broken || kind == TLS_PEM_BROKEN;
+        return;
+    }
+    X509 *cert = d2i_X509(NULL, &p, (long)der.len);
+    t->is_broken = t->is_broken || cert == NULL || X509_STORE_add_cert(t->store, cert) != 1;
+    t->count++;
+    X509_free(cert);
+}
+
+/* Every certificate of the PEM text becomes a trust anchor; the loader has checked it alike. */
 static int trust(SSL_CTX *ctx, struct str pem)
 {
-    X509_STORE *store = SSL_CTX_get_cert_store(ctx);
-    BIO *bio = pem.len > INT_MAX ? NULL : BIO_new_mem_buf(pem.ptr, (int)pem.len);
-    size_t count = 0;
-    bool good = bio != NULL;
+    struct trusting t = {.store = SSL_CTX_get_cert_store(ctx)};
 
-    while (good) {
-        X509 *cert = PEM_read_bio_X509_AUX(bio, NULL, NULL, NULL);
-        if (cert == NULL) {
-            break;
-        }
-        good = X509_STORE_add_cert(store, cert) == 1;
-        X509_free(cert);
-        count++;
-    }
-    /* The end of the text is an error too, and the only one that is none. */
-    unsigned long end = ERR_peek_last_error();
-    good = good && (ERR_GET_LIB(end) == ERR_LIB_PEM && ERR_GET_REASON(end) == PEM_R_NO_START_LINE);
-    ERR_clear_error();
-    BIO_free(bio);
-    return good && count > 0 ? OK : ERR_SYNTAX;
+    (void)tls_pem_read(pem, on_object, &t);
+    return t.is_broken || t.count == 0 ? ERR_SYNTAX : OK;
 }
 
 static int set_verify(SSL_CTX *ctx, const struct tls_client_settings *settings)

@@ -34,6 +34,8 @@ struct lease {
     enum why last_why; /* what on_failed says when nothing is left to try */
     bool has_entered;  /* counts as in flight at the last of them */
     bool reused;
+    const char *detail;   /* of last_why; static */
+    const char *protocol; /* of the link; static, "" before */
     struct link *link;
     struct link_user user;
 };
@@ -98,28 +100,55 @@ static void fail(struct lease *l, enum why why)
 static void on_link_up(void *arg)
 {
     struct lease *l = arg;
-    l->reused = l->link->exchanges > 0;
+    l->protocol = l->link->client->ops->protocol;
     (void)link_begin(l->link, &l->user, l->want.arena);
     set_state(l, LEASE_READY);
     l->events->on_ready(l->arg);
 }
 
-/* Whatever stopped one attempt: the endpoint is passed over for a while, DNS is asked for news. */
+/* Whatever stopped one attempt: the endpoint is passed over for a while, DNS is asked for news.
+ * Only a wrong certificate says nothing of either. */
 static void count_attempt(struct lease *l, enum why why)
 {
+    if (why == WHY_UPSTREAM_CERTIFICATE) {
+        endpoint_failed(current(l), why, false, loop_now_ms(env_of(l)->loop));
+        return;
+    }
     endpoint_failed(current(l), why, true, loop_now_ms(env_of(l)->loop));
     upstream_service_hurry(l->service);
 }
 
-static void on_link_down(void *arg, enum why why)
+/* Handshakes are dear to both sides: where a second endpoint has a wrong certificate too, all will.
+ */
+static bool is_hopeless(const struct lease *l, enum why why)
+{
+    return why == WHY_UPSTREAM_CERTIFICATE && l->last_why == WHY_UPSTREAM_CERTIFICATE;
+}
+
+/* The link is not to be shared after all: the same endpoint may give another. */
+static void on_link_full(void *arg)
 {
     struct lease *l = arg;
     l->link = NULL;
+    leave(l);
+    endpoint_unref(l->tried[--l->tried_count]);
+    set_state(l, LEASE_STARTING);
+}
+
+static void on_link_down(void *arg, enum why why, const char *detail)
+{
+    struct lease *l = arg;
+    l->link = NULL;
+    l->detail = detail;
     if (why == WHY_NO_FD) {
         fail(l, why); /* no fault of the endpoint, and no other would do better */
         return;
     }
     count_attempt(l, why);
+    if (is_hopeless(l, why)) {
+        fail(l, why);
+        return;
+    }
     l->last_why = why;
     set_state(l, LEASE_STARTING);
 }
@@ -134,18 +163,27 @@ static void on_link_lost(void *arg, enum why why)
 
 static const struct link_events link_events = {
     .on_up = on_link_up,
+    .on_full = on_link_full,
     .on_down = on_link_down,
     .on_lost = on_link_lost,
 };
 
-/* Dials or reuses one endpoint; false when it could not even be begun (then l->last_why). */
+/* Reuses a link to one endpoint, waits for one or dials; false when it could not even be begun
+ * (then l->last_why). */
 static bool try_endpoint(struct lease *l, struct endpoint *e)
 {
     enter(l, e);
-    struct link *idle = l->want.fresh ? NULL : pool_newest(e);
-    if (idle != NULL) {
-        l->link = idle;
+    struct link *ready = l->want.fresh ? NULL : pool_newest(e, l->want.transport);
+    if (ready != NULL) {
+        l->link = ready;
+        l->reused = true;
         on_link_up(l);
+        return true;
+    }
+    l->link = pool_expected(e, l->want.transport);
+    if (l->link != NULL) {
+        link_wait(l->link, &l->user);
+        set_state(l, LEASE_DIALING);
         return true;
     }
     int err = link_dial(env_of(l), e, &l->want, &l->user, &l->link);
@@ -201,7 +239,10 @@ struct lease *lease_new(struct upstream_service *s, const struct lease_want *wan
     l->events = events;
     l->arg = arg;
     l->state = LEASE_STARTING;
+    l->want.transport = transport_ref(want->transport);
     l->last_why = WHY_NO_ENDPOINT;
+    l->detail = "";
+    l->protocol = "";
     s->upstream->leases++;
     loop_task_init(&l->step, on_step, l);
     loop_defer(s->upstream->env.loop, &l->step);
@@ -224,6 +265,21 @@ bool lease_answered(const struct lease *l)
     return l->user.use.answered;
 }
 
+bool lease_is_unprocessed(const struct lease *l)
+{
+    return l->user.use.unprocessed;
+}
+
+const char *lease_protocol(const struct lease *l)
+{
+    return l->protocol;
+}
+
+const char *lease_detail(const struct lease *l)
+{
+    return l->detail;
+}
+
 struct str lease_endpoint(const struct lease *l)
 {
     const struct endpoint *e = current(l);
@@ -238,7 +294,7 @@ static bool is_failure(enum why why)
         WHY_UPSTREAM_CLOSED,      WHY_UPSTREAM_RESET,      WHY_UPSTREAM_CUT,
         WHY_UPSTREAM_TIMEOUT,     WHY_UPSTREAM_STALLED,    WHY_UPSTREAM_BAD_HEAD,
         WHY_UPSTREAM_BAD_FRAMING, WHY_UPSTREAM_BAD_CHUNK,  WHY_UPSTREAM_HEADER_TOO_LARGE,
-        WHY_UPSTREAM_BAD_UPGRADE, WHY_CHALLENGE_TOO_LARGE,
+        WHY_UPSTREAM_BAD_UPGRADE, WHY_CHALLENGE_TOO_LARGE, WHY_UPSTREAM_TLS,
     };
     for (size_t i = 0; i < sizeof(failures) / sizeof(failures[0]); i++) {
         if (failures[i] == why) {
@@ -292,6 +348,7 @@ void lease_end(struct lease *l, enum why why)
     l->tried = NULL;
     l->tried_count = 0;
     struct loop *loop = env_of(l)->loop;
+    transport_unref(l->want.transport);
     l->service->upstream->leases--;
     upstream_service_unref(l->service);
     loop_free_later(loop, l);

@@ -21,11 +21,23 @@ void pool_put(struct link *l)
     list_push_front(&e->links, &l->node);
 }
 
-struct link *pool_newest(struct endpoint *e)
+struct link *pool_newest(const struct endpoint *e, const struct transport *t)
 {
     LIST_EACH (&e->links, it, tmp) {
         struct link *l = CONTAINER_OF(it, struct link, node);
-        if (link_has_room(l)) {
+        if (l->transport == t && link_has_room(l)) {
+            return l;
+        }
+    }
+    return NULL;
+}
+
+struct link *pool_expected(const struct endpoint *e, const struct transport *t)
+{
+    LIST_EACH (&e->links, it, tmp) {
+        struct link *l = CONTAINER_OF(it, struct link, node);
+        bool is_made = l->state == LINK_DIALING || l->state == LINK_GREETING;
+        if (l->transport == t && is_made && l->waiting_count < LINK_WAITING_MAX) {
             return l;
         }
     }

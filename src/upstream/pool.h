@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The links of an endpoint that can be lent: idle ones, and those that carry exchanges and have
- * room for more. The newest is lent first, so that those not needed grow old and close. Read
- * interest stays on while they wait: a link that the service closes is gone before it could be
- * lent.
+ * The links of an endpoint that can be lent: idle ones, those that carry exchanges and have room
+ * for more, and those being made that will. The newest is lent first, so that those not needed grow
+ * old and close. Read interest stays on while they wait: a link that the service closes is gone
+ * before it could be lent.
  */
 #ifndef HIVEDOOR_SRC_UPSTREAM_POOL_H
 #define HIVEDOOR_SRC_UPSTREAM_POOL_H
@@ -13,11 +13,13 @@
 
 #define POOL_IDLE_MAX 64 /* an endpoint and worker; the oldest goes for a newer one */
 
-/* Takes a link that has room, before it becomes idle if it does. */
+/* Takes a link, before it becomes idle if it does. */
 void pool_put(struct link *l);
-/* The newest link to lend, or NULL. */
-struct link *pool_newest(struct endpoint *e);
-/* Closes all idle links, and lends none of those that are busy until they are put again. */
+/* The newest link of this transport on which an exchange can begin now, or NULL. */
+struct link *pool_newest(const struct endpoint *e, const struct transport *t);
+/* A link of this transport that is being made and will carry several exchanges, or NULL. */
+struct link *pool_expected(const struct endpoint *e, const struct transport *t);
+/* Closes all idle links, and lends none of the others until they are put again. */
 void pool_drain(struct endpoint *e);
 
 #endif

@@ -8,9 +8,10 @@
 
 struct upstream {
     struct upstream_env env;
-    struct map *services; /* by name; of struct upstream_service */
-    size_t leases;        /* alive */
-    uint64_t rng;         /* of balance */
+    struct map *services;   /* by name; of struct upstream_service */
+    struct map *transports; /* by key; of struct transport */
+    size_t leases;          /* alive */
+    uint64_t rng;           /* of balance */
 };
 
 struct upstream_service {

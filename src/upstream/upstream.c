@@ -14,6 +14,7 @@ struct upstream *upstream_new(const struct upstream_env *env)
     struct upstream *u = NEW(struct upstream);
     u->env = *env;
     u->services = map_new();
+    u->transports = map_new();
     /* The map's key is random, so its hash of anything is a seed that differs from process to
      * process: workers that start together must not draw alike. */
     u->rng = map_hash(STR("balance")) | 1;
@@ -68,6 +69,8 @@ void upstream_free(struct upstream *u)
         pos = 0; /* the map has changed */
     }
     map_free(u->services);
+    REQUIRE(map_count(u->transports) == 0);
+    map_free(u->transports);
     free(u);
 }
 
