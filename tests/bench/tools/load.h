@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The load generator of the bench: what wrk and h2load cannot do. One thread, epoll, OpenSSL.
+ *
+ *   load.c       options, the loop, who starts when
+ *   load_conn.c  one connection: connect, handshake, requests and answers
+ *   load_say.c   what came out, as one JSON object
+ *
+ * Latency counts from when a request was due, not from when it was sent: a server that stalls is
+ * charged for those who had to wait.
+ */
+#ifndef HIVEDOOR_BENCH_LOAD_H
+#define HIVEDOOR_BENCH_LOAD_H
+
+#include <netinet/in.h>
+#include <openssl/ssl.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum load_mode {
+    LOAD_CLOSED,    /* each connection asks again as soon as it is answered */
+    LOAD_OPEN,      /* requests are due at a constant rate, whoever is free sends them */
+    LOAD_HANDSHAKE, /* a connection for each request */
+    LOAD_IDLE,      /* one request each, then the connections are held until standard input ends */
+};
+
+struct load_options {
+    enum load_mode mode;
+    struct sockaddr_in to;
+    const char *sni;
+    const char *path;
+    bool plain;           /* no TLS */
+    bool resume;          /* handshakes with the ticket of the one before */
+    unsigned connections; /* at a time */
+    unsigned storm;       /* open mode: so many new ones at half time, all at once */
+    double rate;          /* open mode: requests a second */
+    double seconds;       /* 0: no bound */
+    uint64_t requests;    /* 0: no bound */
+    size_t upload;        /* bytes of each request's body */
+};
+
+enum conn_state {
+    CONN_CLOSED,
+    CONN_CONNECTING,
+    CONN_HANDSHAKING,
+    CONN_FREE, /* could send a request */
+    CONN_SENDING,
+    CONN_RECEIVING,
+};
+
+struct load;
+
+struct conn {
+    struct load *load;
+    enum conn_state state;
+    int fd;
+    SSL *ssl;
+    bool is_storm;
+    uint64_t due_us; /* of the request under way */
+    size_t sent;     /* bytes of it */
+    char head[4096]; /* of the answer, until its end */
+    size_t head_len; /* bytes in it */
+    bool in_body;
+    uint64_t body_left;
+    struct conn *next; /* in load->free */
+};
+
+struct load {
+    struct load_options options;
+    SSL_CTX *ctx;
+    SSL_SESSION *session; /* newest, with `resume` */
+    int epoll;
+    struct conn *conns;
+    struct conn *storm;
+    struct conn *free; /* waiting for a request to be due */
+    char *request;     /* head and body */
+    size_t request_len;
+    uint64_t started_us;
+    uint64_t next_due_us; /* open mode */
+    bool is_stormed;
+    bool is_over;  /* nothing new is begun */
+    unsigned open; /* connections that stand or are being made */
+
+    uint64_t asked;
+    uint64_t answered;
+    uint64_t failed;
+    uint64_t refused; /* connections of a storm that did not get through */
+    uint64_t handshakes;
+    uint64_t resumed;
+    uint64_t bytes_in;
+    uint64_t *latencies; /* of those answered, us */
+    size_t latency_count;
+    size_t latency_cap;
+};
+
+uint64_t load_now_us(void);
+/* Ends the program with a sentence. */
+_Noreturn void load_die(const char *what);
+
+/* Begins to connect a closed connection. */
+void conn_open(struct conn *c);
+/* Sends a request, due then, on a free connection. */
+void conn_ask(struct conn *c, uint64_t due_us);
+/* Goes on after an event. */
+void conn_step(struct conn *c);
+void conn_close(struct conn *c);
+
+/* Called by conn: it could send a request; it got its answer; it broke. May close or ask. */
+void load_on_free(struct conn *c);
+void load_on_answer(struct conn *c);
+void load_on_failure(struct conn *c);
+
+void load_say(const struct load *l, double seconds);
+
+#endif

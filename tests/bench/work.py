@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: MIT
+"""The kinds of work: what the load does, and what one operation is."""
+
+import json
+import os
+import subprocess
+
+# name: (what it is, options of the load, operations that are counted)
+#   unit "request": CPU time a request; "byte": GB a CPU-second
+WORK = {
+    "h1-1k": ("HTTPS/1.1 keep-alive, 1 kB, 32 connections",
+              ["--mode=closed", "--connections=32", "--path=/1k"], "request"),
+    "h1-64k": ("HTTPS/1.1 keep-alive, 64 kB, 32 connections",
+               ["--mode=closed", "--connections=32", "--path=/64k"], "request"),
+    "h2-10": ("HTTP/2, 1 kB, 4 connections of 10 streams", ["h2load", 4, 10], "request"),
+    "h2-100": ("HTTP/2, 1 kB, 4 connections of 100 streams", ["h2load", 4, 100], "request"),
+    "full": ("full TLS 1.3 handshake with one request",
+             ["--mode=handshake", "--connections=16", "--path=/1k"], "request"),
+    "resumed": ("resumed TLS 1.3 handshake with one request",
+                ["--mode=handshake", "--connections=16", "--path=/1k", "--resume"], "request"),
+    "download": ("downloads of 1 MB, 8 connections",
+                 ["--mode=closed", "--connections=8", "--path=/1m"], "byte"),
+    "upload": ("uploads of 1 MB, 8 connections",
+               ["--mode=closed", "--connections=8", "--path=/0", f"--upload={1 << 20}"], "byte"),
+}
+RELAY_CANNOT = ("h2-10", "h2-100", "resumed")  # it speaks no protocol
+
+
+def pinned(core):
+    return lambda: os.sched_setaffinity(0, {core})
+
+
+def run_load(tools, port, options, core, seconds, plain=False):
+    command = [tools["load"], f"--port={port}", f"--seconds={seconds}", *options]
+    if plain:
+        command.append("--plain")
+    got = subprocess.run(command, capture_output=True, text=True, check=True,
+                         preexec_fn=pinned(core), timeout=seconds + 120)
+    return json.loads(got.stdout)
+
+
+def run_h2load(port, connections, streams, core, seconds):
+    """h2load cannot be given a time and say what it did in it, so it is given a count."""
+    count = int(4000 * seconds)
+    command = ["h2load", "-n", count, "-c", connections, "-m", streams, "-t", 1,
+               "--ciphers=TLS_AES_128_GCM_SHA256", "--groups=X25519", "--connect-to",
+               f"127.0.0.1:{port}", f"https://a.test:{port}/1k"]
+    got = subprocess.run([str(word) for word in command], capture_output=True, text=True,
+                         check=True, preexec_fn=pinned(core), timeout=seconds + 300)
+    done = [line for line in got.stdout.splitlines() if line.startswith("requests:")][0]
+    words = done.replace(",", "").split()
+    succeeded = int(words[words.index("succeeded") - 1])
+    return {"answered": succeeded, "failed": count - succeeded, "bytes_in": 0}
+
+
+def run(name, tools, peer, core, seconds):
+    """(operations, what the load said): one round of a kind of work at a peer that runs."""
+    _, options, unit = WORK[name]
+    if options[0] == "h2load":
+        said = run_h2load(peer.port, options[1], options[2], core, seconds)
+    else:
+        said = run_load(tools, peer.port, options, core, seconds, plain=peer.name == "relay")
+    if said["failed"] or not said["answered"]:
+        raise SystemExit(f"{name} at {peer.name}: {said}")
+    if name == "resumed" and said["resumed"] < 0.9 * said["handshakes"]:
+        raise SystemExit(f"{peer.name} resumed {said['resumed']} of {said['handshakes']}")
+    if unit == "byte":
+        return said["answered"] * (1 << 20), said
+    return said["answered"], said
