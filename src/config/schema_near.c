@@ -149,17 +149,20 @@ static bool home_of(const struct schema_key *key, struct str *out_home)
     return true;
 }
 
-/* Where a key of this name stands, of those inside sites or of those outside; NULL: nowhere. */
+/* Where a key of this name stands, of those inside sites or of those outside: the one that is least
+ * deep inside. NULL: nowhere. */
 static const struct schema_key *find_named(struct str name, bool in_sites)
 {
+    const struct schema_key *best = NULL;
     for (size_t i = 0; i < schema_table_count; i++) {
         const struct schema_key *key = &schema_table[i];
         bool is_in_sites = strncmp(key->path, "sites.", 6) == 0;
-        if (is_in_sites == in_sites && str_eq(str_of(schema_name(key)), name)) {
-            return key;
+        if (is_in_sites == in_sites && str_eq(str_of(schema_name(key)), name) &&
+            (best == NULL || strlen(key->path) < strlen(best->path))) {
+            best = key;
         }
     }
-    return NULL;
+    return best;
 }
 
 /* A key that exists, but in another map. */
@@ -172,6 +175,7 @@ static bool elsewhere(const struct schema_key *parent, struct str name, char *ds
     bool is_inside = is_headers ? !in_limits : in_site;
     const struct schema_key *key = is_inside ? find_named(name, true) : NULL;
     key = key != NULL ? key : find_named(name, false);
+    key = key != NULL || in_site ? key : find_named(name, true);
     struct str home;
     if (key == NULL) {
         return false;

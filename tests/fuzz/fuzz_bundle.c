@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A sealed bundle of any bytes: read as a worker and as the supervisor do. What is read can be
- * written, and then holds the same plan.
+ * written, and then holds the same plan and files.
  */
 #include "base/fd.h"
 #include "config/bundle.h"
@@ -10,6 +10,19 @@
 #include <stdint.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+/* The files come back as they were, in the same order. */
+static void check_files(int fd, const struct model *m)
+{
+    struct bundle again;
+    REQUIRE(bundle_read(fd, &again) == OK);
+    REQUIRE(again.model->file_count == m->file_count);
+    for (size_t i = 0; i < m->file_count; i++) {
+        REQUIRE(str_eq(again.model->files[i]->path, m->files[i]->path));
+        REQUIRE(str_eq(again.model->files[i]->bytes, m->files[i]->bytes));
+    }
+    bundle_fini(&again);
+}
 
 static void check_again(const struct bundle *b, const struct bundle_plan *plan)
 {
@@ -20,6 +33,7 @@ static void check_again(const struct bundle *b, const struct bundle_plan *plan)
     REQUIRE(again.http_count == plan->http_count && again.workers == plan->workers);
     REQUIRE(again.watch_count == plan->watch_count);
     bundle_plan_fini(&again);
+    check_files(fd, b->model);
     fd_close(&fd);
 }
 
