@@ -42,7 +42,7 @@ static inline int fuzz_head(struct str in, struct str *out_head)
 /* Fields that writers leave out or write themselves. */
 static inline bool fuzz_is_frame(const struct field *f)
 {
-    return f->id == FIELD_CONNECTION || f->id == FIELD_UPGRADE ||
+    return f->id == FIELD_CONNECTION || f->id == FIELD_UPGRADE || f->id == FIELD_TRAILER ||
            (field_flags(f->id) & FIELD_FRAMING) != 0;
 }
 

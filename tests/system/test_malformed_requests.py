@@ -11,8 +11,8 @@ from corpus import table
 from lib.access import AccessLog
 from lib.answers import Answers
 from lib.message import parse_request
-from lib.recorder import Recorder
 from lib.wait import until
+from lib.witness import Witness
 
 CASES = table.load("requests")
 PATIENCE = 20
@@ -24,7 +24,7 @@ class Rig:
     """One door and one recording service for the whole table."""
 
     def __init__(self, door):
-        self.service = Recorder()
+        self.service = Witness()
         self.door = door(names=["a.test", "b.test"], workers=1, sites={
             "a.test": {"to": self.service.url, "http": "serve"},
             "b.test": {"to": self.service.url, "http": "serve"}},

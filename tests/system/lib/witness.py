@@ -30,7 +30,7 @@ def mark_of(message: Message):
     return b"answer to " + message.method + b" " + message.target
 
 
-class Recorder:
+class Witness:
     """Listens on 127.0.0.1 from the constructor on. One thread, so that `take` sees everything that
     was sent before it was called."""
 

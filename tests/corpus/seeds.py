@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: MIT
+"""Writes the cases as first inputs of the fuzz targets: seeds.py FOLDER makes FOLDER/<target>/<case>.
+
+The bytes in front are what each target takes as its own: see the head of tests/fuzz/fuzz_*.c."""
+
+import pathlib
+import sys
+import zlib
+
+import table
+
+SIZE_MAX = 16 * 1024  # long inputs make a target slow, and it finds its own way to them
+
+# fuzz_h1_server.c and fuzz_h1_client.c
+GIVE_EOF_SERVER, GIVE_EOF_CLIENT = 4, 8
+ASKS = {"HEAD": 1, "UPGRADE": 2, "POST": 4}
+STATUSES = [100, 101, 103, 200, 204, 205, 301, 304, 404, 500]  # fuzz_framing.c
+
+
+def any_byte(case):
+    """The same for a case in every run; 0 would be the manner that needs no second one."""
+    return 1 + zlib.crc32(case.id.encode()) % 255
+
+
+def body_of(case):
+    head, _, body = case.raw.partition(b"\r\n\r\n")
+    return body if b"chunked" in head.lower() else b""
+
+
+def fields_of(case):
+    head = case.raw.partition(b"\r\n\r\n")[0]
+    return head.partition(b"\r\n")[2]
+
+
+def target_of(case):
+    """(target, host) as the request says them, in either version."""
+    if case.h2_fields is not None:
+        fields = dict(case.h2_fields)
+        return fields.get(b":path", b""), fields.get(b":authority", fields.get(b"host", b""))
+    words = case.raw.partition(b"\r\n")[0].split(b" ")
+    host = next((line.partition(b":")[2].strip() for line in fields_of(case).split(b"\r\n")
+                 if line.lower().startswith(b"host:")), b"")
+    return words[1] if len(words) > 1 else b"", host
+
+
+def of_request(case):
+    target, host = target_of(case)
+    options = 2 if case.raw.startswith(b"OPTIONS") else 0
+    yield "target", bytes([options]) + target + b"\n" + host
+    if not case.raw:
+        return
+    old = 1 if b" HTTP/1.0\r\n" in case.raw else 0
+    flags = any_byte(case) & 27 | (GIVE_EOF_SERVER if case.then == "end" else 0)
+    yield "h1_request", case.raw
+    yield "h1_server", bytes([flags, any_byte(case)]) + case.raw
+    yield "framing", bytes([old, 3]) + fields_of(case)
+    if body := body_of(case):
+        yield "h1_chunk", bytes([any_byte(case) % 64]) + body
+
+
+def of_response(case):
+    status = case.raw[9:12]
+    index = STATUSES.index(int(status)) if status.isdigit() and int(status) in STATUSES else 3
+    asks = ASKS.get(case.asks, 0)
+    flags = asks | (GIVE_EOF_CLIENT if case.then == "end" else 0)
+    yield "h1_response", bytes([asks & 3]) + case.raw
+    yield "h1_client", bytes([flags, any_byte(case)]) + case.raw
+    yield "framing", bytes([(asks & 3) << 1, index]) + fields_of(case)
+    if body := body_of(case):
+        yield "h1_chunk", bytes([any_byte(case) % 64]) + body
+
+
+def write(folder):
+    for kind, seeds_of in (("requests", of_request), ("responses", of_response)):
+        for case in table.load(kind):
+            for target, seed in seeds_of(case):
+                if len(seed) <= SIZE_MAX:
+                    path = folder / target / case.id
+                    path.parent.mkdir(parents=True, exist_ok=True)
+                    path.write_bytes(seed)
+
+
+if __name__ == "__main__":
+    write(pathlib.Path(sys.argv[1]))
