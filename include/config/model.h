@@ -192,6 +192,8 @@ struct model {
     uint32_t dns_refresh_ms;
     struct addr *dns_servers; /* none: auto, from resolv.conf */
     size_t dns_server_count;
+    struct addr_net *task_nets; /* where tasks of pattern targets live; none: anywhere ordinary */
+    size_t task_net_count;
     uint32_t drain_ms;
     enum log_level log_level;
     enum model_access access;

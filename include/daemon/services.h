@@ -2,7 +2,7 @@
 /*
  * The services of the configuration, kept fresh (keeper): one dns/service for every distinct name
  * and port that is not a literal address. Matched by name across reloads, so that a reload asks
- * nothing anew.
+ * nothing anew. The names of pattern targets are daemon/wanted's, which is asked through here.
  */
 #ifndef HIVEDOOR_DAEMON_SERVICES_H
 #define HIVEDOOR_DAEMON_SERVICES_H
@@ -11,6 +11,7 @@
 #include "base/list.h"
 #include "base/str.h"
 #include "config/model.h"
+#include "daemon/wanted.h"
 #include "dns/service.h"
 #include "loop/loop.h"
 #include "stats/counter.h"
@@ -28,6 +29,8 @@ struct services_events {
                          bool sure);
     /* No route uses it any more. */
     void (*on_gone)(void *arg, struct str name);
+    /* See daemon/wanted. */
+    wanted_fn on_wanted;
 };
 
 /* Opens the resolver of /etc/resolv.conf, hence before the sandbox is sealed. Never NULL. */
@@ -38,6 +41,8 @@ void services_free(struct services *s);
  * addresses work all the same. */
 int services_set(struct services *s, const struct model *m) MUST_USE;
 void services_hurry(struct services *s, struct str name);
+/* The names of pattern targets; borrowed. */
+struct wanted *services_wanted(const struct services *s);
 /* Walks over all: *pos starts as NULL; false at the end. `out_name` is borrowed. */
 bool services_next(const struct services *s, const struct list **pos, struct str *out_name,
                    struct service_info *out_info);

@@ -48,6 +48,8 @@ enum wire_from { WIRE_SUPERVISOR = 1, WIRE_LOADER = 2, WIRE_KEEPER = 4, WIRE_WOR
  * RELOAD_RESULT     flag: enum reload_outcome; number: generation; request 0: for the record
  * SANDBOX           for the keeper: steps left out by any process
  * LOADED            the loader's result; flag: 1 ok; report, and if ok workers' and keeper's bundle
+ * WANT              a worker needs a name that a request made of a pattern; flag: enum wire_want
+ * WANTED            addresses of such a name; flag: enum wire_wanted
  */
 #define WIRE_TABLE(X)                                                                              \
     X(HELLO, "hello", WIRE_KEEPER | WIRE_WORKER | WIRE_LOADER, 0, 0, "n")                          \
@@ -70,7 +72,9 @@ enum wire_from { WIRE_SUPERVISOR = 1, WIRE_LOADER = 2, WIRE_KEEPER = 4, WIRE_WOR
     X(RELOAD_ASK, "reload_ask", WIRE_KEEPER, 0, 0, "r")                                            \
     X(RELOAD_RESULT, "reload_result", WIRE_SUPERVISOR, 0, 0, "rfnt")                               \
     X(SANDBOX, "sandbox", WIRE_SUPERVISOR, 0, 0, "n")                                              \
-    X(LOADED, "loaded", WIRE_LOADER, 1, 3, "f")
+    X(LOADED, "loaded", WIRE_LOADER, 1, 3, "f")                                                    \
+    X(WANT, "want", WIRE_SUPERVISOR | WIRE_WORKER, 0, 0, "fs")                                     \
+    X(WANTED, "wanted", WIRE_SUPERVISOR | WIRE_KEEPER, 0, 0, "fsa")
 
 enum wire_id {
     WIRE_NONE,
@@ -84,6 +88,20 @@ enum wire_endpoints {
     WIRE_ENDPOINTS_SET,  /* these are the addresses now */
     WIRE_ENDPOINTS_NONE, /* none found yet: counts only where none were known (to the supervisor) */
     WIRE_ENDPOINTS_FORGET, /* no route uses the name any more (to the supervisor only) */
+};
+
+enum wire_want {
+    WIRE_WANT_TELL, /* the sender knows nothing of it: tell what is known */
+    WIRE_WANT_KEEP, /* it goes on being used */
+};
+
+enum wire_wanted {
+    WIRE_WANTED_SET,     /* these are the addresses now */
+    WIRE_WANTED_NONE,    /* none found yet: counts only where none were known */
+    WIRE_WANTED_GONE,    /* not followed: too many, too fast, or no pattern makes it */
+    WIRE_WANTED_IDLE,    /* no longer followed, as nobody wanted it */
+    WIRE_WANTED_RESTART, /* a new keeper follows none: what is in use is to be wanted again */
+    WIRE_WANTED_COUNT
 };
 
 /* A message taken apart, or to be written; fields that its row does not name are ignored. */

@@ -31,6 +31,8 @@ struct proxy_env {
     void (*challenge_ask)(void *arg, uint32_t id, struct str token);
     /* DNS should look at this service now. */
     void (*hurry)(void *arg, struct str service);
+    /* A name that a request made of a pattern is used; `tell`: nothing is known of it. */
+    void (*want)(void *arg, struct str service, bool tell);
     /* Drained: no connection is left. */
     void (*drained)(void *arg);
     void *arg;

@@ -22,7 +22,7 @@ struct proxy;
 
 /* What a route needs at run time, beside its model. */
 struct route_use {
-    struct upstream_service *service; /* a reference */
+    struct upstream_service *service; /* a reference; NULL: each request makes the name */
     struct transport *transport;      /* a reference; NULL: plain HTTP/1.1 */
     struct deadline_class *attempt;
     struct deadline_class *greet;

@@ -64,6 +64,14 @@
     X(DNS_FAILURES, "dns_failures_total", COUNTER, "", "DNS questions without a usable answer.")   \
     X(DNS_TRUNCATED, "dns_truncated_total", COUNTER, "",                                           \
       "DNS answers thrown away because they were truncated.")                                      \
+    X(PATTERN_NAMES, "pattern_names", GAUGE, "",                                                   \
+      "Names that requests made of patterns, followed.")                                           \
+    X(PATTERN_NAMES_EVICTED, "pattern_names_evicted_total", COUNTER, "",                           \
+      "Names of patterns given up for newer ones.")                                                \
+    X(PATTERN_NAMES_TOO_FAST, "pattern_names_refused_total", COUNTER, "cause=\"rate\"",            \
+      "Names of patterns not followed.")                                                           \
+    X(PATTERN_NAMES_UNMATCHED, "pattern_names_refused_total", COUNTER, "cause=\"unmatched\"",      \
+      "Names of patterns not followed.")                                                           \
     X(RELOADS_OK, "reloads_total", COUNTER, "outcome=\"ok\"", "Reloads by outcome.")               \
     X(RELOADS_UNCHANGED, "reloads_total", COUNTER, "outcome=\"unchanged\"", "Reloads by outcome.") \
     X(RELOADS_FAILED, "reloads_total", COUNTER, "outcome=\"failed\"", "Reloads by outcome.")       \

@@ -36,6 +36,8 @@ struct upstream_env {
     struct deadline_class *idle_class; /* how long an idle link is kept */
     /* A connect failed or a reused link was reset: ask DNS for this service now. */
     void (*hurry)(void *arg, struct str service);
+    /* A made name is used; `tell`: nothing is known of it. See upstream/made. */
+    void (*want)(void *arg, struct str service, bool tell);
     void *arg;
 };
 
@@ -46,6 +48,9 @@ void upstream_free(struct upstream *u);
  * be NULL) is its only, fixed endpoint. */
 struct upstream_service *upstream_service_get(struct upstream *u, struct str name,
                                               const struct addr *literal);
+/* A further reference. */
+struct upstream_service *upstream_service_ref(struct upstream_service *s);
+/* Accepts NULL. */
 void upstream_service_unref(struct upstream_service *s);
 /* Replaces the endpoint set: addresses that stay keep their links; those that left are EP_DRAINING:
  * idle links closed at once, running exchanges left alone. Unknown names are remembered too. */
@@ -57,7 +62,7 @@ struct lease_events {
     /* A link stands: send the request on lease_channel(). */
     void (*on_ready)(void *arg);
     /* None could be had: WHY_NO_ENDPOINT, _CONNECT_REFUSED, _CONNECT_FAILED, _CONNECT_TIMEOUT,
-     * _NO_FD, _UPSTREAM_CERTIFICATE, _UPSTREAM_TLS, _UPSTREAM_NOT_H2. */
+     * _NO_FD, _NAME_LIMIT, _UPSTREAM_CERTIFICATE, _UPSTREAM_TLS, _UPSTREAM_NOT_H2. */
     void (*on_failed)(void *arg, enum why why);
 };
 

@@ -120,27 +120,37 @@ static void write_certs(struct json *j, const struct tls_set *set)
     json_array_end(j);
 }
 
+static void write_service(struct json *j, struct str name, const struct service_info *info)
+{
+    json_object(j, NULL);
+    json_str(j, "name", name);
+    json_str(j, "state", str_of(service_state_text(info->state)));
+    if (info->last_answer_ms > 0) {
+        json_int(j, "answered_ms_ago", (int64_t)(clock_ms() - info->last_answer_ms));
+    }
+    json_array(j, "endpoints");
+    for (size_t k = 0; k < info->count; k++) {
+        write_addr(j, NULL, &info->addrs[k]);
+    }
+    json_array_end(j);
+    json_object_end(j);
+}
+
 static void write_services(struct json *j, const struct services *s)
 {
     const struct list *pos = NULL;
     struct str name;
     struct service_info info;
-    uint64_t now = clock_ms();
 
     json_array(j, "services");
     while (services_next(s, &pos, &name, &info)) {
-        json_object(j, NULL);
-        json_str(j, "name", name);
-        json_str(j, "state", str_of(service_state_text(info.state)));
-        if (info.last_answer_ms > 0) {
-            json_int(j, "answered_ms_ago", (int64_t)(now - info.last_answer_ms));
-        }
-        json_array(j, "endpoints");
-        for (size_t k = 0; k < info.count; k++) {
-            write_addr(j, NULL, &info.addrs[k]);
-        }
-        json_array_end(j);
-        json_object_end(j);
+        write_service(j, name, &info);
+    }
+    json_array_end(j);
+    pos = NULL;
+    json_array(j, "pattern_services");
+    while (wanted_next(services_wanted(s), &pos, &name, &info)) {
+        write_service(j, name, &info);
     }
     json_array_end(j);
 }

@@ -48,6 +48,27 @@ static void on_addrs(void *arg, struct str name, const struct addr *addrs, size_
     log_end(&line);
 }
 
+static void on_wanted(void *arg, struct str name, enum wire_wanted flag, const struct addr *addrs,
+                      size_t count)
+{
+    struct keeper *k = arg;
+    struct wire_msg m = {
+        .id = WIRE_WANTED,
+        .flag = (uint8_t)flag,
+        .name = name,
+        .addrs = addrs,
+        .addr_count = count < WIRE_ADDRS_MAX ? count : WIRE_ADDRS_MAX,
+    };
+    struct log_line line;
+
+    wire_link_send(k->process.link, &m, NULL, 0);
+    /* Clients choose these names: only those that exist are worth a line. */
+    log_begin(&line, count > 0 ? LOG_INFO : LOG_DEBUG, "endpoints");
+    log_field(&line, "service", name);
+    log_field_int(&line, "count", (int64_t)count);
+    log_end(&line);
+}
+
 static void on_gone(void *arg, struct str name)
 {
     struct keeper *k = arg;
@@ -175,6 +196,15 @@ static void on_hurry(void *arg, const struct wire_msg *m, int *fds)
     services_hurry(k->services, m->name);
 }
 
+static void on_want(void *arg, const struct wire_msg *m, int *fds)
+{
+    struct keeper *k = arg;
+
+    (void)fds;
+    wanted_want(services_wanted(k->services), m->name,
+                m->flag == WIRE_WANT_TELL ? WIRE_WANT_TELL : WIRE_WANT_KEEP);
+}
+
 static void on_sandbox(void *arg, const struct wire_msg *m, int *fds)
 {
     struct keeper *k = arg;
@@ -202,11 +232,17 @@ static void on_stop(void *arg, const struct wire_msg *m, int *fds)
 }
 
 static const process_fn on[WIRE_COUNT] = {
-    [WIRE_PREPARE] = on_prepare,   [WIRE_COMMIT] = on_commit,
-    [WIRE_ABORT] = on_abort,       [WIRE_LISTEN] = on_listen,
-    [WIRE_UNLISTEN] = on_unlisten, [WIRE_HURRY] = on_hurry,
-    [WIRE_SANDBOX] = on_sandbox,   [WIRE_RELOAD_RESULT] = on_reload_result,
-    [WIRE_DRAIN] = on_drain,       [WIRE_STOP] = on_stop,
+    [WIRE_PREPARE] = on_prepare,
+    [WIRE_COMMIT] = on_commit,
+    [WIRE_ABORT] = on_abort,
+    [WIRE_LISTEN] = on_listen,
+    [WIRE_UNLISTEN] = on_unlisten,
+    [WIRE_HURRY] = on_hurry,
+    [WIRE_WANT] = on_want,
+    [WIRE_SANDBOX] = on_sandbox,
+    [WIRE_RELOAD_RESULT] = on_reload_result,
+    [WIRE_DRAIN] = on_drain,
+    [WIRE_STOP] = on_stop,
 };
 
 /* ---- life ---- */
@@ -230,7 +266,7 @@ static void on_warn(void *arg)
 
 static void keeper_init(struct keeper *k)
 {
-    static const struct services_events service_events = {on_addrs, on_gone};
+    static const struct services_events service_events = {on_addrs, on_gone, on_wanted};
     struct process *p = &k->process;
     struct admin_env env = {
         .loop = p->loop,

@@ -33,6 +33,7 @@ struct services {
     size_t server_count;
     struct list items; /* struct item, in the order of the model */
     struct map *by_name;
+    struct wanted *wanted;
     uint64_t started_ms;
     struct timer doubt;            /* not told as sure for SERVICE_DOUBT_MS after the start */
     struct resolver_stats counted; /* of the resolver in use, already in the counters */
@@ -66,6 +67,7 @@ struct services *services_new(struct loop *loop, struct slot *slot,
     s->events = events;
     s->arg = arg;
     s->by_name = map_new();
+    s->wanted = wanted_new(loop, slot, events->on_wanted, arg);
     s->started_ms = clock_ms();
     timer_init(&s->doubt, loop, on_doubt_over, s);
     timer_set(&s->doubt, SERVICE_DOUBT_MS);
@@ -102,6 +104,7 @@ void services_free(struct services *s)
         return;
     }
     drop_all(s);
+    wanted_free(s->wanted);
     if (s->resolver != s->system) {
         resolver_free(s->resolver);
     }
@@ -169,6 +172,7 @@ static void take_servers(struct services *s, const struct model *m)
         return;
     }
     drop_all(s);
+    wanted_drop_all(s->wanted);
     services_count_up(s);
     if (s->resolver != s->system) {
         resolver_free(s->resolver);
@@ -236,6 +240,7 @@ int services_set(struct services *s, const struct model *m)
         take_target(s, targets[i], m->dns_refresh_ms);
     }
     free(targets);
+    wanted_set(s->wanted, s->resolver, m);
     return s->resolver != NULL ? OK : ERR_NOT_FOUND;
 }
 
@@ -246,6 +251,12 @@ void services_hurry(struct services *s, struct str name)
     if (it != NULL) {
         service_hurry(it->service);
     }
+    wanted_hurry(s->wanted, name);
+}
+
+struct wanted *services_wanted(const struct services *s)
+{
+    return s->wanted;
 }
 
 bool services_next(const struct services *s, const struct list **pos, struct str *out_name,

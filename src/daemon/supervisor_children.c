@@ -147,7 +147,9 @@ static void begin_serving(struct child *c)
     struct str bytes;
 
     if (c->role == ROLE_KEEPER) {
+        struct wire_msg again = {.id = WIRE_WANTED, .flag = WIRE_WANTED_RESTART};
         wire_link_send_number(c->link, WIRE_SANDBOX, s->sandbox_missing);
+        children_send(s, &again, true);
     } else {
         wire_link_send(c->link, &tickets, NULL, 0); /* there may be newer ones than at its HELLO */
     }
@@ -252,14 +254,28 @@ static void on_endpoints(struct supervisor *s, const struct wire_msg *m)
     }
 }
 
-static void on_hurry(struct supervisor *s, const struct wire_msg *m)
+/* HURRY and WANT: what workers say of names goes to the keeper, which judges it. */
+static void to_keeper(struct supervisor *s, const struct wire_msg *m)
 {
-    struct wire_msg copy = {.id = WIRE_HURRY, .name = m->name};
+    struct wire_msg copy = {.id = m->id, .flag = m->flag, .name = m->name};
     struct child *keeper = children_keeper(s);
 
     if (keeper->link != NULL && keeper->serving != 0) {
         wire_link_send(keeper->link, &copy, NULL, 0);
     }
+}
+
+/* Nothing of names that clients choose is kept here: a worker that needs one asks for it. */
+static void on_wanted(struct supervisor *s, const struct wire_msg *m)
+{
+    struct wire_msg copy = {
+        .id = WIRE_WANTED, .flag = m->flag, .name = m->name, .addr_count = m->addr_count};
+    struct addr *addrs = mem_array(m->addr_count, sizeof(*addrs));
+
+    wire_addrs(m, addrs);
+    copy.addrs = addrs;
+    children_send(s, &copy, true);
+    free(addrs);
 }
 
 static void on_reload_ask(struct child *c, uint32_t request)
@@ -299,7 +315,9 @@ static void on_message(void *arg, const struct wire_msg *m, int *fds, size_t nfd
         on_failed(c, m);
         break;
     case WIRE_ENDPOINTS: on_endpoints(c->sup, m); break;
-    case WIRE_HURRY: on_hurry(c->sup, m); break;
+    case WIRE_HURRY:
+    case WIRE_WANT: to_keeper(c->sup, m); break;
+    case WIRE_WANTED: on_wanted(c->sup, m); break;
     case WIRE_CHALLENGE_ASK: on_challenge(c, m); break;
     case WIRE_RELOAD_ASK: on_reload_ask(c, m->request); break;
     case WIRE_DRAINED:

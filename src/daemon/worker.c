@@ -14,6 +14,7 @@
 #include "loop/timer.h"
 #include "process.h"
 #include "tls/tls_server.h"
+#include "upstream/made.h"
 
 /* Clients that came after this worker was drained, while another was not: a last word for them. */
 #define LAST_WORD_MS 1000
@@ -58,6 +59,15 @@ static void hurry(void *arg, struct str service)
     if (service.len <= WIRE_NAME_MAX) {
         wire_link_send(w->process.link, &m, NULL, 0);
     }
+}
+
+static void want(void *arg, struct str service, bool tell)
+{
+    struct worker *w = arg;
+    struct wire_msg m = {
+        .id = WIRE_WANT, .flag = tell ? WIRE_WANT_TELL : WIRE_WANT_KEEP, .name = service};
+
+    wire_link_send(w->process.link, &m, NULL, 0); /* a task's name is never too long */
 }
 
 static void on_drained(void *arg)
@@ -173,6 +183,31 @@ static void on_endpoints(void *arg, const struct wire_msg *m, int *fds)
     free(addrs);
 }
 
+static void on_wanted(void *arg, const struct wire_msg *m, int *fds)
+{
+    static const enum made_news news[WIRE_WANTED_COUNT] = {
+        [WIRE_WANTED_SET] = MADE_SET,
+        [WIRE_WANTED_NONE] = MADE_NONE,
+        [WIRE_WANTED_GONE] = MADE_GONE,
+        [WIRE_WANTED_IDLE] = MADE_IDLE,
+    };
+    struct worker *w = arg;
+    struct addr *addrs;
+
+    (void)fds;
+    if (m->flag == WIRE_WANTED_RESTART) {
+        made_restart(proxy_upstream(w->proxy));
+        return;
+    }
+    if (m->flag >= WIRE_WANTED_COUNT) {
+        return;
+    }
+    addrs = mem_array(m->addr_count, sizeof(*addrs));
+    wire_addrs(m, addrs);
+    made_update(proxy_upstream(w->proxy), m->name, news[m->flag], addrs, m->addr_count);
+    free(addrs);
+}
+
 static void on_drain(void *arg, const struct wire_msg *m, int *fds)
 {
     struct worker *w = arg;
@@ -229,11 +264,17 @@ static void on_stop(void *arg, const struct wire_msg *m, int *fds)
 }
 
 static const process_fn on[WIRE_COUNT] = {
-    [WIRE_PREPARE] = on_prepare,     [WIRE_COMMIT] = on_commit,
-    [WIRE_ABORT] = on_abort,         [WIRE_LISTEN] = on_listen,
-    [WIRE_UNLISTEN] = on_unlisten,   [WIRE_TICKETS] = on_tickets,
-    [WIRE_ENDPOINTS] = on_endpoints, [WIRE_CHALLENGE_ANSWER] = on_challenge_answer,
-    [WIRE_DRAIN] = on_drain,         [WIRE_CUT] = on_cut,
+    [WIRE_PREPARE] = on_prepare,
+    [WIRE_COMMIT] = on_commit,
+    [WIRE_ABORT] = on_abort,
+    [WIRE_LISTEN] = on_listen,
+    [WIRE_UNLISTEN] = on_unlisten,
+    [WIRE_TICKETS] = on_tickets,
+    [WIRE_ENDPOINTS] = on_endpoints,
+    [WIRE_WANTED] = on_wanted,
+    [WIRE_CHALLENGE_ANSWER] = on_challenge_answer,
+    [WIRE_DRAIN] = on_drain,
+    [WIRE_CUT] = on_cut,
     [WIRE_STOP] = on_stop,
 };
 
@@ -248,6 +289,7 @@ static void worker_init(struct worker *w)
         .tickets = &w->tickets,
         .challenge_ask = ask_challenge,
         .hurry = hurry,
+        .want = want,
         .drained = on_drained,
         .arg = w,
     };

@@ -158,6 +158,8 @@ void exchange_finish(struct exchange *ex, enum why why)
         channel_bind(ex->upstream, NULL, NULL);
     }
     lease_end(ex->lease, why);
+    upstream_service_unref(ex->to);
+    ex->to = NULL;
     ex->upstream = NULL;
     ex->lease = NULL;
     if (ex->client != NULL) {

@@ -58,6 +58,7 @@ struct exchange {
     struct str label; /* what the host has in place of the "*" of the site's name, or empty */
     const struct model_route *route;
     const struct route_use *use;
+    struct upstream_service *to; /* a reference, from the decision on */
     struct deadline deadline;
 
     /* what a refusal carries besides its reason */

@@ -290,7 +290,7 @@ static const struct lease_events link_events = {
 static void on_connect_deadline(void *arg)
 {
     struct exchange *ex = arg;
-    bool known = upstream_service_endpoints(ex->use->service) > 0;
+    bool known = upstream_service_endpoints(ex->to) > 0;
     exchange_fail(ex, known ? WHY_CONNECT_TIMEOUT : WHY_NO_ENDPOINT);
 }
 
@@ -306,7 +306,7 @@ static void ask_for_link(struct exchange *ex, bool fresh)
     deadline_clear(&ex->deadline);
     deadline_init(&ex->deadline, on_connect_deadline, ex);
     deadline_set(&ex->deadline, ex->use->connect);
-    ex->lease = lease_new(ex->use->service, &want, &link_events, ex);
+    ex->lease = lease_new(ex->to, &want, &link_events, ex);
 }
 
 static void connect_again(struct exchange *ex)

@@ -6,6 +6,7 @@
 #include "route/capture.h"
 #include "route/path.h"
 #include "route/table.h"
+#include "upstream/made.h"
 
 #include <stdio.h>
 
@@ -144,6 +145,24 @@ static enum why check_request(const struct exchange *ex)
     return WHY_OK;
 }
 
+/* The service of the route: the one it names, or the one that this request's label makes. Such a
+ * name begins with the "tasks." under which it is asked for. */
+static enum why find_service(struct exchange *ex)
+{
+    const struct model_target *to = &ex->route->to;
+    struct str task;
+    if (!to->is_pattern) {
+        ex->to = upstream_service_ref(ex->use->service);
+        return WHY_OK;
+    }
+    if (capture_task(ex->arena, to->host, ex->label, &task) != OK) {
+        return WHY_NO_SITE;
+    }
+    ex->service = arena_printf(ex->arena, "tasks.%.*s:%u", STR_FMT(task), to->port);
+    ex->to = made_get(ex->proxy->upstream, ex->service, to->service);
+    return ex->to == NULL ? WHY_NAME_LIMIT : WHY_OK;
+}
+
 static void to_service(struct exchange *ex, size_t site_index)
 {
     ex->route = route_match(ex->site, ex->target.match);
@@ -163,6 +182,11 @@ static void to_service(struct exchange *ex, size_t site_index)
     }
     if (rewrite_request(ex) != OK) {
         exchange_fail(ex, WHY_BAD_TARGET);
+        return;
+    }
+    why = find_service(ex);
+    if (why != WHY_OK) {
+        exchange_fail(ex, why);
         return;
     }
     exchange_connect(ex);

@@ -34,6 +34,12 @@ static void on_hurry(void *arg, struct str service)
     p->env.hurry(p->env.arg, service);
 }
 
+static void on_want(void *arg, struct str service, bool tell)
+{
+    struct proxy *p = arg;
+    p->env.want(p->env.arg, service, tell);
+}
+
 struct proxy *proxy_new(const struct proxy_env *env)
 {
     struct proxy *p = NEW(struct proxy);
@@ -56,6 +62,7 @@ struct proxy *proxy_new(const struct proxy_env *env)
                               .tls = p->tls_worker,
                               .idle_class = proxy_deadline(p, LINK_IDLE_MS),
                               .hurry = on_hurry,
+                              .want = on_want,
                               .arg = p};
     p->upstream = upstream_new(&up);
     loop_hook_add(p->loop, &p->flush_logs, on_turn_end, p);

@@ -12,8 +12,10 @@ static const char *const offered_protocols[] = {"http/1.1", NULL};
 static int use_init(struct proxy *p, struct route_use *use, const struct model_target *to,
                     const struct model_timeouts *t)
 {
-    use->service =
-        upstream_service_get(p->upstream, to->service, to->is_literal ? &to->addr : NULL);
+    if (!to->is_pattern) {
+        use->service =
+            upstream_service_get(p->upstream, to->service, to->is_literal ? &to->addr : NULL);
+    }
     use->attempt = proxy_deadline(p, t->attempt_ms);
     /* An address that takes connections but never comes to terms leaves time for another one. */
     uint32_t greet_ms = t->connect_ms / 2;

@@ -14,7 +14,8 @@ static uint64_t *cell(const struct endpoint *e, enum series which, const char *r
     struct buf labels;
     buf_init(&labels, 4096);
     int err = text_label(&labels, "service", str_of(e->service));
-    err = err == OK ? text_label(&labels, "endpoint", str_of(e->text)) : err;
+    struct str endpoint = e->is_made ? STR("any") : str_of(e->text);
+    err = err == OK ? text_label(&labels, "endpoint", endpoint) : err;
     if (err == OK && reason != NULL) {
         err = text_label(&labels, "reason", str_of(reason));
     }
@@ -24,15 +25,16 @@ static uint64_t *cell(const struct endpoint *e, enum series which, const char *r
     return found;
 }
 
-struct endpoint *endpoint_new(struct slot *slot, struct str service, const struct addr *addr)
+struct endpoint *endpoint_new(const struct endpoint_owner *owner, const struct addr *addr)
 {
     struct endpoint *e = NEW(struct endpoint);
     e->refs = 1;
     e->state = EP_UNKNOWN;
     e->addr = *addr;
     addr_print(addr, e->text);
-    e->service = str_dup(service);
-    e->slot = slot;
+    e->service = str_dup(owner->label);
+    e->is_made = owner->is_made;
+    e->slot = owner->slot;
     list_init(&e->links);
     e->requests = cell(e, SERIES_UPSTREAM_REQUESTS, NULL);
     e->connects = cell(e, SERIES_UPSTREAM_CONNECTS, NULL);

@@ -27,12 +27,20 @@ enum endpoint_state { EP_UNKNOWN, EP_UP, EP_DOWN, EP_DRAINING };
 #define ENDPOINT_EJECT_MS     1000
 #define ENDPOINT_EJECT_MAX_MS 10000
 
+/* Whose it is, as far as its series go. */
+struct endpoint_owner {
+    struct slot *slot;
+    struct str label; /* of the service */
+    bool is_made;     /* all endpoints of all names that a pattern makes share their series */
+};
+
 struct endpoint {
     unsigned refs;
     enum endpoint_state state;
     struct addr addr;
-    char text[ADDR_TEXT_MAX];  /* "10.0.1.5:5000" */
-    char *service;             /* owned, for labels */
+    char text[ADDR_TEXT_MAX]; /* "10.0.1.5:5000" */
+    char *service;            /* owned, for labels */
+    bool is_made;
     struct slot *slot;         /* borrowed */
     unsigned active;           /* requests of this worker dialing for or using a link to it */
     unsigned failures;         /* in a row */
@@ -44,8 +52,8 @@ struct endpoint {
     uint64_t *in_flight;
 };
 
-/* A new one with one reference; the strings are copied. */
-struct endpoint *endpoint_new(struct slot *slot, struct str service, const struct addr *addr);
+/* A new one with one reference; the label is copied. */
+struct endpoint *endpoint_new(const struct endpoint_owner *owner, const struct addr *addr);
 struct endpoint *endpoint_ref(struct endpoint *e);
 /* Accepts NULL. The last reference requires that no link is left. */
 void endpoint_unref(struct endpoint *e);

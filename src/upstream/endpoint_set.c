@@ -16,8 +16,9 @@ static struct endpoint *find(struct endpoint *const *endpoints, size_t count,
     return NULL;
 }
 
-struct endpoint_set *endpoint_set_new(const struct endpoint_set *old, struct slot *slot,
-                                      struct str service, const struct addr *addrs, size_t count)
+struct endpoint_set *endpoint_set_new(const struct endpoint_set *old,
+                                      const struct endpoint_owner *owner, const struct addr *addrs,
+                                      size_t count)
 {
     struct endpoint_set *set = mem_new(sizeof(*set) + count * sizeof(set->endpoints[0]));
     set->refs = 1;
@@ -28,7 +29,7 @@ struct endpoint_set *endpoint_set_new(const struct endpoint_set *old, struct slo
         }
         struct endpoint *known = old == NULL ? NULL : find(old->endpoints, old->count, &addrs[i]);
         set->endpoints[set->count++] =
-            known != NULL ? endpoint_ref(known) : endpoint_new(slot, service, &addrs[i]);
+            known != NULL ? endpoint_ref(known) : endpoint_new(owner, &addrs[i]);
     }
     return set;
 }

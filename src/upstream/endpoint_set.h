@@ -23,8 +23,9 @@ struct endpoint_set {
 
 /* A set of these addresses (each taken once), with the endpoints of `old` (may be NULL) where the
  * address is the same. One reference. */
-struct endpoint_set *endpoint_set_new(const struct endpoint_set *old, struct slot *slot,
-                                      struct str service, const struct addr *addrs, size_t count);
+struct endpoint_set *endpoint_set_new(const struct endpoint_set *old,
+                                      const struct endpoint_owner *owner, const struct addr *addrs,
+                                      size_t count);
 /* Accepts NULL. */
 void endpoint_set_unref(struct endpoint_set *set);
 bool endpoint_set_has(const struct endpoint_set *set, const struct endpoint *e);

@@ -205,6 +205,10 @@ static struct endpoint *pick(struct lease *l)
 static void on_step(void *arg)
 {
     struct lease *l = arg;
+    if (l->service->set == NULL && l->service->refused) {
+        fail(l, WHY_NAME_LIMIT);
+        return;
+    }
     if (l->service->set == NULL) {
         set_state(l, LEASE_WAITING);
         return;

@@ -15,20 +15,32 @@ struct upstream *upstream_new(const struct upstream_env *env)
     u->env = *env;
     u->services = map_new();
     u->transports = map_new();
+    made_init(u);
     /* The map's key is random, so its hash of anything is a seed that differs from process to
      * process: workers that start together must not draw alike. */
     u->rng = map_hash(STR("balance")) | 1;
     return u;
 }
 
-static struct upstream_service *service_new(struct upstream *u, struct str name)
+struct upstream_service *upstream_service_new(struct upstream *u, struct map *home, struct str name,
+                                              struct str label)
 {
     struct upstream_service *s = NEW(struct upstream_service);
     s->upstream = u;
+    s->home = home;
     s->name = str_dup(name);
+    s->label = str_dup(label);
     list_init(&s->waiting);
-    map_put(u->services, name, s);
+    list_init(&s->made);
+    deadline_init(&s->unused, NULL, NULL);
+    map_put(home, name, s);
     return s;
+}
+
+static struct upstream_service *find(struct upstream *u, struct str name)
+{
+    struct upstream_service *s = map_get(u->services, name);
+    return s != NULL ? s : upstream_service_new(u, u->services, name, name);
 }
 
 /* Puts a set in place of the service's; what it no longer has is drained. */
@@ -46,13 +58,24 @@ static void publish(struct upstream_service *s, struct endpoint_set *set)
     endpoint_set_unref(old);
 }
 
-static void service_free(struct upstream_service *s)
+static void replace(struct upstream_service *s, const struct addr *addrs, size_t count)
+{
+    const struct endpoint_owner owner = {
+        .slot = s->upstream->env.slot, .label = str_of(s->label), .is_made = s->is_made};
+    publish(s, endpoint_set_new(s->set, &owner, addrs, count));
+    lease_wake_all(s);
+}
+
+void upstream_service_free(struct upstream_service *s)
 {
     REQUIRE(list_is_empty(&s->waiting));
-    map_remove(s->upstream->services, str_of(s->name));
+    map_remove(s->home, str_of(s->name));
+    list_remove(&s->made);
+    deadline_clear(&s->unused);
     publish(s, NULL);
     free(s->name);
-    free(s);
+    free(s->label);
+    loop_free_later(s->upstream->env.loop, s); /* its own deadline may be what ends it */
 }
 
 void upstream_free(struct upstream *u)
@@ -65,9 +88,10 @@ void upstream_free(struct upstream *u)
     void *value = NULL;
     struct str name;
     while (map_next(u->services, &pos, &name, &value)) {
-        service_free(value);
+        upstream_service_free(value);
         pos = 0; /* the map has changed */
     }
+    made_fini(u);
     map_free(u->services);
     REQUIRE(map_count(u->transports) == 0);
     map_free(u->transports);
@@ -77,14 +101,10 @@ void upstream_free(struct upstream *u)
 struct upstream_service *upstream_service_get(struct upstream *u, struct str name,
                                               const struct addr *literal)
 {
-    struct upstream_service *s = map_get(u->services, name);
-    if (s == NULL) {
-        s = service_new(u, name);
-    }
+    struct upstream_service *s = find(u, name);
     if (literal != NULL && (!s->is_literal || !endpoint_set_is(s->set, literal, 1))) {
         s->is_literal = true;
-        publish(s, endpoint_set_new(s->set, u->env.slot, name, literal, 1));
-        lease_wake_all(s);
+        replace(s, literal, 1);
     }
     return upstream_service_ref(s);
 }
@@ -97,35 +117,45 @@ struct upstream_service *upstream_service_ref(struct upstream_service *s)
 
 void upstream_service_unref(struct upstream_service *s)
 {
-    if (s != NULL && --s->refs == 0) {
-        service_free(s);
+    if (s != NULL && --s->refs == 0 && !s->is_made) {
+        upstream_service_free(s);
     }
 }
 
 void upstream_update(struct upstream *u, struct str name, const struct addr *addrs, size_t count)
 {
-    struct upstream_service *s = map_get(u->services, name);
-    if (s == NULL) {
-        s = service_new(u, name);
-    }
-    if (s->is_literal || (s->set != NULL && endpoint_set_is(s->set, addrs, count))) {
-        return;
-    }
-    publish(s, endpoint_set_new(s->set, u->env.slot, name, addrs, count));
-    lease_wake_all(s);
+    upstream_service_set(find(u, name), addrs, count);
 }
 
-void upstream_close_idle(struct upstream *u)
+void upstream_service_set(struct upstream_service *s, const struct addr *addrs, size_t count)
+{
+    if (!s->is_literal && (s->set == NULL || !endpoint_set_is(s->set, addrs, count))) {
+        replace(s, addrs, count);
+    }
+}
+
+void upstream_service_clear(struct upstream_service *s)
+{
+    publish(s, NULL);
+}
+
+static void close_idle(const struct map *services)
 {
     size_t pos = 0;
     void *value = NULL;
     struct str name;
-    while (map_next(u->services, &pos, &name, &value)) {
+    while (map_next(services, &pos, &name, &value)) {
         const struct upstream_service *s = value;
         for (size_t i = 0; s->set != NULL && i < s->set->count; i++) {
             pool_drain(s->set->endpoints[i]);
         }
     }
+}
+
+void upstream_close_idle(struct upstream *u)
+{
+    close_idle(u->services);
+    close_idle(u->made.names);
 }
 
 void upstream_service_hurry(struct upstream_service *s)

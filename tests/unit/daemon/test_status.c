@@ -35,9 +35,19 @@ static void on_gone(void *arg, struct str name)
     (void)name;
 }
 
+static void on_wanted(void *arg, struct str name, enum wire_wanted flag, const struct addr *addrs,
+                      size_t count)
+{
+    (void)arg;
+    (void)name;
+    (void)flag;
+    (void)addrs;
+    (void)count;
+}
+
 static void rig_init(struct rig *r)
 {
-    static const struct services_events events = {on_endpoints, on_gone};
+    static const struct services_events events = {on_endpoints, on_gone, on_wanted};
 
     r->loop = loop_new();
     assert_int_equal(counters_create(3, &r->counters), OK);

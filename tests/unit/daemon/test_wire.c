@@ -69,6 +69,30 @@ static void test_wire_carries_addresses(void **state)
     buf_fini(&bytes);
 }
 
+static void test_wire_carries_names_of_patterns(void **state)
+{
+    struct addr addrs[] = {address("10.0.1.5:3000")};
+    struct wire_msg m = {
+        .id = WIRE_WANT, .flag = WIRE_WANT_KEEP, .name = STR("tasks.pr1_web:3000")};
+    struct wire_msg got;
+    struct buf bytes;
+
+    (void)state;
+    assert_int_equal(there_and_back(&m, 0, WIRE_WORKER, &bytes, &got), OK);
+    assert_int_equal(got.flag, WIRE_WANT_KEEP);
+    assert_true(str_eq(got.name, m.name));
+    buf_fini(&bytes);
+    m = (struct wire_msg){.id = WIRE_WANTED,
+                          .flag = WIRE_WANTED_IDLE,
+                          .name = STR("tasks.pr1_web:3000"),
+                          .addrs = addrs,
+                          .addr_count = 1};
+    assert_int_equal(there_and_back(&m, 0, WIRE_KEEPER, &bytes, &got), OK);
+    assert_int_equal(got.flag, WIRE_WANTED_IDLE);
+    assert_int_equal(got.addr_count, 1);
+    buf_fini(&bytes);
+}
+
 static void test_wire_carries_tickets(void **state)
 {
     struct tls_ticket_ring ring = {.count = 2};
@@ -98,6 +122,12 @@ static void test_wire_refuses_wrong_sender(void **state)
     buf_fini(&bytes);
     m.id = WIRE_ENDPOINTS;
     assert_int_equal(there_and_back(&m, 0, WIRE_WORKER, &bytes, &got), ERR_DENIED);
+    buf_fini(&bytes);
+    m.id = WIRE_WANTED;
+    assert_int_equal(there_and_back(&m, 0, WIRE_WORKER, &bytes, &got), ERR_DENIED);
+    buf_fini(&bytes);
+    m.id = WIRE_WANT;
+    assert_int_equal(there_and_back(&m, 0, WIRE_KEEPER, &bytes, &got), ERR_DENIED);
     buf_fini(&bytes);
 }
 
@@ -178,6 +208,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_wire_keeps_every_field),
         cmocka_unit_test(test_wire_carries_addresses),
+        cmocka_unit_test(test_wire_carries_names_of_patterns),
         cmocka_unit_test(test_wire_carries_tickets),
         cmocka_unit_test(test_wire_refuses_wrong_sender),
         cmocka_unit_test(test_wire_refuses_wrong_descriptors),

@@ -40,6 +40,8 @@ struct rig {
     uint32_t token_id;
     bool drained;
     unsigned hurried;
+    char wanted[128]; /* the last made name asked for */
+    unsigned wants;
 };
 
 static void challenge_ask(void *arg, uint32_t id, struct str token)
@@ -54,6 +56,13 @@ static void hurry(void *arg, struct str service)
     struct rig *r = arg;
     (void)service;
     r->hurried++;
+}
+
+static void want(void *arg, struct str service, bool tell)
+{
+    struct rig *r = arg;
+    str_copy(r->wanted, sizeof(r->wanted), service);
+    r->wants += tell;
 }
 
 static void drained(void *arg)
@@ -129,6 +138,7 @@ static void rig_open(struct rig *r, const char *format)
                             .tickets = &r->tickets,
                             .challenge_ask = challenge_ask,
                             .hurry = hurry,
+                            .want = want,
                             .drained = drained,
                             .arg = r};
     r->proxy = proxy_new(&env);

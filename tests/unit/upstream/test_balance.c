@@ -26,7 +26,8 @@ static void rig_init(struct rig *r)
     }
     assert_int_equal(counters_create(1, &r->counters), OK);
     struct slot *slot = slot_adopt(&r->counters, 0, SLOT_WORKER, 0);
-    r->set = endpoint_set_new(NULL, slot, STR("app:80"), addrs, COUNT);
+    r->set = endpoint_set_new(NULL, &(struct endpoint_owner){.slot = slot, .label = STR("app:80")},
+                              addrs, COUNT);
     r->rng = 88172645463325252U;
 }
 
@@ -120,8 +121,9 @@ static void test_endpoint_set_takes_over_by_address(void **state)
     rig_init(&r);
     const struct addr next[] = {r.set->endpoints[3]->addr, r.set->endpoints[3]->addr,
                                 r.set->endpoints[1]->addr};
-    struct endpoint_set *set =
-        endpoint_set_new(r.set, r.set->endpoints[0]->slot, STR("app:80"), next, 3);
+    struct endpoint_set *set = endpoint_set_new(
+        r.set, &(struct endpoint_owner){.slot = r.set->endpoints[0]->slot, .label = STR("app:80")},
+        next, 3);
     assert_int_equal(set->version, r.set->version + 1);
     assert_int_equal(set->count, 2);
     assert_ptr_equal(set->endpoints[0], r.set->endpoints[3]);
