@@ -126,7 +126,7 @@ static void test_policy_auth_unknown_names_cost_the_same(void **state)
 
 static void test_policy_auth_limits_guessing(void **state)
 {
-    char guess[8];
+    char guess[16];
     struct rig r;
     enum why why = WHY_AUTH_FAILED;
     (void)state;
