@@ -4,7 +4,8 @@
 FROM debian:trixie-slim AS builder
 RUN apt-get update \
  && apt-get install -y --no-install-recommends \
-      ca-certificates gcc libc6-dev libc-ares-dev libcrypt-dev libevent-dev libssl-dev libyaml-dev \
+      ca-certificates gcc libc6-dev libc-ares-dev libcrypt-dev libevent-dev libnghttp2-dev libssl-dev \
+      libyaml-dev \
       libzstd-dev zlib1g-dev meson ninja-build pkg-config \
  && rm -rf /var/lib/apt/lists/*
 WORKDIR /source

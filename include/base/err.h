@@ -83,6 +83,19 @@ int err_from_errno(int errno_value);
     X(BAD_FRAMING, "bad_framing", 400, "ambiguous or malformed message length")                    \
     X(BAD_CHUNK, "bad_chunk", 400, "malformed chunked body")                                       \
     X(BAD_UPGRADE, "bad_upgrade", 400, "malformed upgrade request")                                \
+    X(CONNECT_PROTOCOL, "connect_protocol", 501, "protocol of an extended CONNECT not supported")  \
+    X(H2_PROTOCOL, "h2_protocol", 0, "client broke HTTP/2")                                        \
+    X(H2_RAPID_RESET, "h2_rapid_reset", 0, "too many streams opened and reset")                    \
+    X(H2_STREAM_ERRORS, "h2_stream_errors", 0, "too many errors that made us reset streams")       \
+    X(H2_STREAM_FLOOD, "h2_stream_flood", 0, "too many streams beyond http2.streams")              \
+    X(H2_CONTINUATION_FLOOD, "h2_continuation_flood", 0, "a header block of too many frames")      \
+    X(H2_HEADER_BOMB, "h2_header_bomb", 0, "a header block that decodes to far too much")          \
+    X(H2_PING_FLOOD, "h2_ping_flood", 0, "too many PING frames")                                   \
+    X(H2_SETTINGS_FLOOD, "h2_settings_flood", 0, "too many SETTINGS frames")                       \
+    X(H2_PRIORITY_FLOOD, "h2_priority_flood", 0, "too many PRIORITY or unknown frames")            \
+    X(H2_WINDOW_FLOOD, "h2_window_flood", 0, "too many WINDOW_UPDATE frames")                      \
+    X(H2_EMPTY_FLOOD, "h2_empty_flood", 0, "too many empty frames")                                \
+    X(H2_CONTROL_FLOOD, "h2_control_flood", 0, "asked for answers without taking them")            \
     X(METHOD_REFUSED, "method_refused", 405, "method not allowed here")                            \
     X(TRANSFER_CODING, "transfer_coding", 501, "transfer coding not supported")                    \
     X(EXPECTATION, "expectation", 417, "expectation not supported")                                \

@@ -54,6 +54,8 @@ struct channel_events {
 
 struct channel_ops {
     const char *name;
+    /* May be NULL: every head can be sent. */
+    enum why (*check_head)(struct channel *ch, const struct message *m, struct body body);
     void (*send_head)(struct channel *ch, struct message *m, struct body body, struct str upgrade);
     void (*send_data)(struct channel *ch, struct str data);
     void (*send_trailers)(struct channel *ch, struct message *m); /* may be NULL */
@@ -75,6 +77,14 @@ static inline void channel_bind(struct channel *ch, const struct channel_events 
 {
     ch->events = events;
     ch->arg = arg;
+}
+
+/* Whether a final head can be sent: WHY_OK, or what to fail with instead (an answer to a WebSocket
+ * request over HTTP/2 that would be taken for another). */
+static inline enum why channel_check_head(struct channel *ch, const struct message *m,
+                                          struct body body)
+{
+    return ch->ops->check_head == NULL ? WHY_OK : ch->ops->check_head(ch, m, body);
 }
 
 /*

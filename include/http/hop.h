@@ -22,8 +22,8 @@ struct hop {
 
 /* Removes them and says what they were. Framing fields are removed too: the writers add them; only
  * a response's Content-Length stays, for the answer to HEAD and for 304 (writers skip it
- * elsewhere). An Upgrade counts only with "Connection: upgrade", in HTTP/1.1, and never for "h2c".
- */
+ * elsewhere). An Upgrade counts only with "Connection: upgrade", not in HTTP/1.0, and never for
+ * "h2c". HTTP/2 has neither field; what h2_server made of an extended CONNECT has both. */
 void hop_strip(struct message *m, struct hop *out_hop);
 /* Removes from the trailers of that message what its Connection named. */
 void hop_strip_trailers(struct message *m, const struct hop *hop);

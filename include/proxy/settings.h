@@ -10,6 +10,7 @@
 #include "base/err.h"
 #include "config/model.h"
 #include "http/h1_parse.h"
+#include "http/h2_session.h"
 #include "loop/deadline.h"
 #include "route/table.h"
 #include "tls/tls_server.h"
@@ -45,6 +46,7 @@ struct proxy_settings {
     struct deadline_class *header;
     struct deadline_class *idle;
     struct h1_limits limits;
+    struct h2_limits http2;
     void (*on_free)(void *arg, uint64_t number); /* the last reference is gone */
     void *arg;
 };

@@ -2,7 +2,8 @@
 /*
  * SHA-256 (FIPS 180-4) over pieces, for telling whether files have changed (loader), for
  * remembering passwords without keeping them, and for telling whether two services are trusted
- * alike (workers).
+ * alike (workers). SHA-1 of one text, where a protocol asks for it and nothing secret hangs on it
+ * (WebSocket).
  */
 #ifndef HIVEDOOR_TLS_TLS_DIGEST_H
 #define HIVEDOOR_TLS_TLS_DIGEST_H
@@ -24,5 +25,8 @@ void tls_digest_add(struct tls_digest *d, struct str piece);
 void tls_digest_finish(struct tls_digest *d, uint8_t out[static TLS_DIGEST_BYTES]);
 /* Accepts NULL. */
 void tls_digest_free(struct tls_digest *d);
+
+#define TLS_SHA1_BYTES 20
+void tls_digest_sha1(struct str text, uint8_t out[static TLS_SHA1_BYTES]);
 
 #endif

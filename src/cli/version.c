@@ -7,6 +7,7 @@
 #include "config/yaml_version.h"
 #include "daemon/supervisor.h"
 #include "dns/dns_version.h"
+#include "http/h2_session.h"
 #include "loop/loop_version.h"
 #include "tls/tls_version.h"
 
@@ -21,6 +22,8 @@ int cli_version(int argc, char *const argv[])
     (void)printf("OpenSSL  %s (built with %s)\n", tls_version_running(), tls_version_built());
     (void)printf("libevent %s (built with %s)\n", loop_version_running(), loop_version_built());
     (void)printf("c-ares   %s (built with %s)\n", dns_version_running(), dns_version_built());
+    (void)printf("nghttp2  %s (built with %s)\n", h2_session_version_running(),
+                 h2_session_version_built());
     (void)printf("libyaml  %s\n", yaml_version_running());
     return EXIT_FINE;
 }

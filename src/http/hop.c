@@ -147,7 +147,7 @@ void hop_strip(struct message *m, struct hop *out_hop)
     read_connection(m, &named);
 
     *out_hop = (struct hop){
-        .upgrade = named.upgrade && m->version == HTTP_1_1 ? read_upgrade(m) : STR(""),
+        .upgrade = named.upgrade && m->version != HTTP_1_0 ? read_upgrade(m) : STR(""),
         .te_trailers = m->version != HTTP_1_0 && message_lists(m, FIELD_TE, STR("trailers")),
         .names = keep_names(m->arena, &named),
     };

@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "conn_impl.h"
 #include "http/h1_server.h"
+#include "http/h2_server.h"
 #include "stats/text.h"
 
 #include <stdlib.h>
@@ -292,13 +293,25 @@ static const struct server_events http_events = {
     .on_closed = on_closed,
 };
 
-void conn_open(struct conn *c, struct str early)
+static struct server *http2_server(struct conn *c)
+{
+    struct proxy *p = c->proxy;
+    struct h2_server_options options = {.limits = p->current->http2,
+                                        .is_tls = conn_is_tls(c),
+                                        .header = p->current->header,
+                                        .idle = p->current->idle,
+                                        .grace = proxy_deadline(p, CONN_LINGER_MS)};
+    return h2_server_base(h2_server_new(c->stream, &p->scratch, &options, &http_events, c));
+}
+
+void conn_open(struct conn *c, struct str early, bool is_http2)
 {
     struct proxy *p = c->proxy;
     conn_set_state(c, CONN_OPEN);
     deadline_clear(&c->deadline);
-    c->http =
-        h1_server_base(h1_server_new(c->stream, &p->scratch, &p->current->limits, &http_events, c));
+    c->http = is_http2 ? http2_server(c)
+                       : h1_server_base(h1_server_new(c->stream, &p->scratch, &p->current->limits,
+                                                      &http_events, c));
     server_start(c->http, early);
     if (p->draining) {
         server_last(c->http);

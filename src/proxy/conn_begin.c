@@ -105,7 +105,7 @@ static void on_tls(void *arg, unsigned ready)
     tls_stream_info(c->stream, &info);
     c->tls_version = info.version;
     counter_inc(c->proxy->slot, info.resumed ? COUNTER_TLS_RESUMED : COUNTER_TLS_FULL);
-    conn_open(c, (struct str){0});
+    conn_open(c, (struct str){0}, str_eq(info.alpn, STR("h2")));
 }
 
 static void on_handshake_deadline(void *arg)
@@ -150,7 +150,7 @@ static void leave_proxy(struct conn *c)
     }
     struct buf early = c->early;
     buf_init(&c->early, PROXY_HEADER_MAX);
-    conn_open(c, buf_str(&early));
+    conn_open(c, buf_str(&early), false);
     buf_fini(&early);
 }
 
@@ -210,7 +210,7 @@ void conn_begin(struct conn *c, int fd)
             begin_tls(c, fd, (struct str){0});
         } else {
             c->stream = stream_plain_new(p->loop, fd, NULL, NULL);
-            conn_open(c, (struct str){0});
+            conn_open(c, (struct str){0}, false);
         }
         return;
     }

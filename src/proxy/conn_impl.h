@@ -48,7 +48,7 @@ void conn_set_state(struct conn *c, enum conn_state state);
 /* First steps on a new descriptor: PROXY header if its source may send one, TLS if the port wants
  * it. */
 void conn_begin(struct conn *c, int fd);
-/* The stream is ready for HTTP; `early` was read from it already. */
-void conn_open(struct conn *c, struct str early);
+/* The stream is ready for HTTP; `early` was read from it already. HTTP/2 where ALPN chose it. */
+void conn_open(struct conn *c, struct str early, bool is_http2);
 
 #endif

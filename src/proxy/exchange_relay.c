@@ -68,6 +68,11 @@ static void on_response_head(void *arg, struct message *m, struct body body)
         wait_for_progress(ex);
         return;
     }
+    enum why why = channel_check_head(ex->client, m, body);
+    if (why != WHY_OK) {
+        exchange_fail(ex, why);
+        return;
+    }
     ex->status = m->status;
     ex->answered_us = clock_us();
     ex->response_half = EX_HALF_BODY;

@@ -7,7 +7,36 @@
 
 #include <stdlib.h>
 
-static const char *const offered_protocols[] = {"http/1.1", NULL};
+static const char *const offered_with_http2[] = {"h2", "http/1.1", NULL};
+static const char *const offered_without[] = {"http/1.1", NULL};
+
+/* What a model without the section http2 means. */
+static const struct model_http2 http2_defaults = {.enabled = true,
+                                                  .streams = 128,
+                                                  .window = 256 * 1024,
+                                                  .connection_window = 1024 * 1024,
+                                                  .frame = 16 * 1024,
+                                                  .table = 4096,
+                                                  .requests = 10000};
+
+static const struct model_http2 *http2_of(const struct model *m)
+{
+    return m->http2.streams == 0 ? &http2_defaults : &m->http2;
+}
+
+static void set_limits(struct proxy_settings *s)
+{
+    const struct model_http2 *http2 = http2_of(s->model);
+    s->limits.head_bytes = s->model->limits.header_bytes;
+    s->limits.fields = s->model->limits.headers;
+    s->http2 = (struct h2_limits){.head = s->limits,
+                                  .streams = http2->streams,
+                                  .window = http2->window,
+                                  .connection_window = http2->connection_window,
+                                  .frame = http2->frame,
+                                  .table = http2->table,
+                                  .requests = http2->requests};
+}
 
 static int use_init(struct proxy *p, struct route_use *use, const struct model_target *to,
                     const struct model_timeouts *t)
@@ -74,7 +103,8 @@ int proxy_settings_new(struct proxy *proxy, uint64_t number, struct model *model
     struct tls_settings tls = {.min_version = model->tls_min,
                                .default_name = model->unknown_site,
                                .tickets = proxy->env.tickets,
-                               .alpn = offered_protocols};
+                               .alpn =
+                                   http2_of(model)->enabled ? offered_with_http2 : offered_without};
     int err = tls_server_new(certs, &tls, &s->tls);
     if (err != OK) {
         proxy_settings_unref(s);
@@ -85,8 +115,7 @@ int proxy_settings_new(struct proxy *proxy, uint64_t number, struct model *model
     s->handshake = proxy_deadline(proxy, model->timeouts.handshake_ms);
     s->header = proxy_deadline(proxy, model->timeouts.header_ms);
     s->idle = proxy_deadline(proxy, model->timeouts.idle_ms);
-    s->limits.head_bytes = model->limits.header_bytes;
-    s->limits.fields = model->limits.headers;
+    set_limits(s);
     err = uses_new(s);
     if (err != OK) {
         proxy_settings_unref(s);

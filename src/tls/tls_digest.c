@@ -42,3 +42,10 @@ void tls_digest_free(struct tls_digest *d)
         free(d);
     }
 }
+
+void tls_digest_sha1(struct str text, uint8_t out[static TLS_SHA1_BYTES])
+{
+    unsigned len = 0;
+    REQUIRE(EVP_Digest(text.ptr, text.len, out, &len, EVP_sha1(), NULL) == 1 &&
+            len == TLS_SHA1_BYTES);
+}

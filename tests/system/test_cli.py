@@ -39,7 +39,7 @@ def test_version(hivedoor):
         got = hivedoor(word)
         assert got.returncode == 0 and got.stderr == ""
         assert re.match(r"hivedoor \d+\.\d+\.\d+\n", got.stdout)
-        for library in ("OpenSSL", "libevent", "c-ares", "libyaml"):
+        for library in ("OpenSSL", "libevent", "c-ares", "nghttp2", "libyaml"):
             assert re.search(rf"^{library} +\d+\.\d+", got.stdout, re.M)
 
 
