@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "config/coverage.h"
 #include "config/store.h"
+#include "daemon/masked.h"
 #include "route/table.h"
 #include "tls/tls_local_ca.h"
 #include "tls/tls_server.h"
@@ -174,6 +175,7 @@ int loading_run(const struct loading_want *want, struct diags *diags, struct loa
     }
     l.model = found.model;
     l.certs = found.certs;
+    masked_detect(l.model, NULL);
     if (want->local_ca != NULL) {
         sign_missing(want, l.model, &l.certs, diags);
     }
