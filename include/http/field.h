@@ -79,5 +79,8 @@ bool field_is_value(struct str s);
  * skipped (RFC 9110 section 5.6.1). False at the end.
  */
 bool field_next_element(struct str *rest, struct str *out_element);
+/* The weight among parameters ("x=y;q=0.5"; RFC 9110 section 12.4.2) in thousandths; 1000 where
+ * there is none, 0 for nonsense. */
+unsigned field_weight(struct str params);
 
 #endif

@@ -50,6 +50,10 @@
       "Bytes on connections to services.")                                                         \
     X(AUTH_HASHES, "basic_auth_hashes_total", COUNTER, "",                                         \
       "Passwords hashed because they were not remembered.")                                        \
+    X(GZIP_DONE, "gzip_responses_total", COUNTER, "outcome=\"compressed\"",                        \
+      "Responses to be compressed, by outcome.")                                                   \
+    X(GZIP_BUSY, "gzip_responses_total", COUNTER, "outcome=\"busy\"",                              \
+      "Responses to be compressed, by outcome.")                                                   \
     X(LINKS_DIALING, "upstream_links", GAUGE, "state=\"dialing\"",                                 \
       "Connections to services by state.")                                                         \
     X(LINKS_BUSY, "upstream_links", GAUGE, "state=\"busy\"", "Connections to services by state.")  \

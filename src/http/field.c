@@ -112,3 +112,22 @@ bool field_next_element(struct str *rest, struct str *out_element)
     }
     return false;
 }
+
+unsigned field_weight(struct str params)
+{
+    struct str param;
+    while (str_next(&params, ';', &param)) {
+        param = str_trim(param);
+        if (param.len < 3 || chr_lower(param.ptr[0]) != 'q' || param.ptr[1] != '=') {
+            continue;
+        }
+        unsigned weight = param.ptr[2] == '1' ? 1000 : 0;
+        unsigned unit = 100;
+        for (size_t i = 4; i < param.len && weight < 1000; i++, unit /= 10) {
+            char c = param.ptr[i];
+            weight += c >= '0' && c <= '9' ? unit * (unsigned)(c - '0') : 0;
+        }
+        return weight;
+    }
+    return 1000;
+}

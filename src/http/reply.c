@@ -65,26 +65,6 @@ static const char *sentence_of(uint16_t status)
 
 /* ---- which form: RFC 9110 section 12.5.1 ---- */
 
-/* A qvalue in thousandths; 1000 for none, 0 for nonsense. */
-static unsigned parse_weight(struct str params)
-{
-    struct str param;
-    while (str_next(&params, ';', &param)) {
-        param = str_trim(param);
-        if (param.len < 3 || chr_lower(param.ptr[0]) != 'q' || param.ptr[1] != '=') {
-            continue;
-        }
-        unsigned weight = param.ptr[2] == '1' ? 1000 : 0;
-        unsigned unit = 100;
-        for (size_t i = 4; i < param.len && weight < 1000; i++, unit /= 10) {
-            char c = param.ptr[i];
-            weight += c >= '0' && c <= '9' ? unit * (unsigned)(c - '0') : 0;
-        }
-        return weight;
-    }
-    return 1000;
-}
-
 /* Whether a media type asks for one of the forms by name; wildcards ask for none. */
 static bool form_of(struct str type, enum form *out_form)
 {
@@ -116,7 +96,7 @@ static enum form choose_form(const struct message *request)
             if (!form_of(str_trim(type), &form)) {
                 continue;
             }
-            unsigned weight = parse_weight(range);
+            unsigned weight = field_weight(range);
             if (weight > best_weight) {
                 best_weight = weight;
                 best = form;

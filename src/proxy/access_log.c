@@ -84,6 +84,9 @@ void access_log_write(const struct exchange *ex, enum why why)
     log_field_c(&line, "reason", why_label(why));
     log_field_int(&line, "bytes_in", (int64_t)ex->bytes_in);
     log_field_int(&line, "bytes_out", (int64_t)ex->bytes_out);
+    if (ex->is_gzip) {
+        log_field_bool(&line, "gzip", true);
+    }
     log_field_ms(&line, "ms", clock_us() - ex->started_us);
     write_service(&line, ex);
     log_end(&line);

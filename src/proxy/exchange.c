@@ -154,6 +154,7 @@ void exchange_finish(struct exchange *ex, enum why why)
     access_log_write(ex, why);
     count_request(ex, why);
     challenge_free(ex->challenge);
+    exchange_gzip_free(ex);
     if (ex->upstream != NULL) {
         channel_bind(ex->upstream, NULL, NULL);
     }

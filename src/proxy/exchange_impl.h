@@ -59,6 +59,9 @@ struct exchange {
     const struct model_route *route;
     const struct route_use *use;
     struct upstream_service *to; /* a reference, from the decision on */
+    struct gzip *gzip;           /* owned; while a response is being compressed */
+    struct loop_task gzip_flush;
+    bool is_gzip; /* it was */
     struct deadline deadline;
 
     /* what a refusal carries besides its reason */
@@ -88,6 +91,15 @@ void exchange_finish(struct exchange *ex, enum why why);
 void exchange_route(struct exchange *ex);
 /* exchange_relay.c: to the service of ex->use and back. */
 void exchange_connect(struct exchange *ex);
+/* Body bytes to the client; the service is stopped when it does not take them. */
+void exchange_send_data(struct exchange *ex, struct str data);
+/* exchange_gzip.c: may begin to compress the response of this head, and changes it then. */
+void exchange_gzip_begin(struct exchange *ex, struct message *m, struct body *body);
+/* While ex->gzip is there: bytes of the service. */
+void exchange_gzip_data(struct exchange *ex, struct str data);
+/* The body is complete: what is left comes out. Nothing without ex->gzip. */
+void exchange_gzip_end(struct exchange *ex);
+void exchange_gzip_free(struct exchange *ex);
 /* policy.c: true when the request may go on; else it has been answered. */
 bool policy_admit(struct exchange *ex, const struct model_rules *rules);
 /* challenge.c: answers /.well-known/acme-challenge/TOKEN. */

@@ -80,6 +80,7 @@ static void on_response_head(void *arg, struct message *m, struct body body)
         ex->request_half = EX_HALF_BODY;
         exchange_set_state(ex, EX_TUNNEL);
     }
+    exchange_gzip_begin(ex, m, &body);
     channel_send_head(ex->client, m, body,
                       body.kind == BODY_TUNNEL ? ex->answer_hop.upgrade : (struct str){0});
     if (body.kind == BODY_TUNNEL) {
@@ -88,14 +89,23 @@ static void on_response_head(void *arg, struct message *m, struct body body)
     wait_for_progress(ex);
 }
 
+void exchange_send_data(struct exchange *ex, struct str data)
+{
+    ex->bytes_out += data.len;
+    channel_send_data(ex->client, data);
+    if (channel_unsent(ex->client) > CHANNEL_HIGH && ex->response_half != EX_HALF_DONE) {
+        ex->upstream_paused = true;
+        channel_read(ex->upstream, false);
+    }
+}
+
 static void on_response_data(void *arg, struct str data)
 {
     struct exchange *ex = arg;
-    ex->bytes_out += data.len;
-    channel_send_data(ex->client, data);
-    if (channel_unsent(ex->client) > CHANNEL_HIGH) {
-        ex->upstream_paused = true;
-        channel_read(ex->upstream, false);
+    if (ex->gzip != NULL) {
+        exchange_gzip_data(ex, data);
+    } else {
+        exchange_send_data(ex, data);
     }
     wait_for_progress(ex);
 }
@@ -104,6 +114,7 @@ static void on_response_trailers(void *arg, struct message *m)
 {
     struct exchange *ex = arg;
     hop_strip_trailers(m, &ex->answer_hop);
+    exchange_gzip_end(ex);
     channel_send_trailers(ex->client, m);
 }
 
@@ -111,6 +122,7 @@ static void on_response_end(void *arg)
 {
     struct exchange *ex = arg;
     ex->response_half = EX_HALF_DONE;
+    exchange_gzip_end(ex);
     channel_send_end(ex->client);
     finish_if_done(ex);
 }

@@ -21,6 +21,7 @@ struct proxy {
     struct tls_worker *tls_worker;
     struct upstream *upstream;
     struct policy_auth *auth;       /* owned */
+    unsigned gzip_count;            /* responses that are being compressed */
     struct proxy_settings *current; /* a reference */
     struct list listeners;
     struct list conns;

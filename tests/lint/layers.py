@@ -6,7 +6,7 @@ from tree import FLOORS, ROOT, c_files, code, files, numbered, text, verdict
 
 # Header of a library -> the one floor that may see it.
 OWNED = {"event2/": "loop", "event.h": "loop", "openssl/": "tls", "yaml.h": "config",
-         "ares.h": "dns", "crypt.h": "proxy", "nghttp2/": "http"}
+         "ares.h": "dns", "crypt.h": "proxy", "zlib.h": "http", "nghttp2/": "http"}
 # The demo page's WebSocket echo needs SHA-1 and base64; it is no part of the data path.
 EXCEPT = {("src/cli/demo_ws.c", "openssl/")}
 INCLUDE = re.compile(r'\s*#\s*include\s*([<"])([^">]+)[">]')
