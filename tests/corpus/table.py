@@ -58,6 +58,7 @@ class Outcome:
     reason: str
     closes: bool
     expected: bytes | None = None
+    trailers: list = dataclasses.field(default_factory=list)  # that must arrive, "name: value"
 
     @property
     def is_forwarded(self):
@@ -126,6 +127,7 @@ class _Reader:
             case.h2 = _outcome(value, False)
             if case.h2.is_forwarded and case.h1 and case.h1[0].is_forwarded:
                 case.h2.expected = case.h1[0].expected
+                case.h2.trailers = case.h1[0].trailers
             self.current = case.h2
         else:
             setattr(case, name, value)
@@ -161,6 +163,8 @@ class _Reader:
             before = b"" if self.is_fresh else self.current.expected
             self.current.expected = before + line_bytes(text)
             self.is_fresh = False
+        elif mark == "<+" and self.current is not None:
+            self.current.trailers = self.current.trailers + [unescape(text)]
         elif found := DIRECTIVE.fullmatch(line):
             self.is_fresh = True
             self.directive(case, found[1], found[2])

@@ -10,7 +10,7 @@ import pytest
 from corpus import table
 from lib.access import AccessLog
 from lib.answers import Answers
-from lib.message import parse_request
+from lib.message import parse_request, trailers_of
 from lib.wait import until
 from lib.witness import Witness
 
@@ -127,8 +127,10 @@ UNFINISHED = {"bad_chunk", "body_too_large", "client_abort"}
 def check_arrived(rig, case, tls, after):
     """The service got what was to be forwarded and nothing else, to the byte."""
     requests, rest = rig.service.take()
-    arrived = [normalised(r, tls) for r in requests if r.target != after]
-    assert arrived == [o.expected for o in case.h1 if o.is_forwarded], case.id
+    forwarded = [o for o in case.h1 if o.is_forwarded]
+    requests = [r for r in requests if r.target != after]
+    assert [normalised(r, tls) for r in requests] == [o.expected for o in forwarded], case.id
+    assert [trailers_of(r) for r in requests] == [o.trailers for o in forwarded], case.id
     if any(o.reason in UNFINISHED for o in case.h1):
         assert len(rest) <= 1 and all(parse_request(begun) is None for begun in rest), rest
     else:

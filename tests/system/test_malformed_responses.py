@@ -3,15 +3,15 @@
 one whole and well-formed answer, an error, or a cut; and the next request gets its own answer."""
 
 import contextlib
-import socket
-import threading
 
 import pytest
 from corpus import table
 from lib.access import AccessLog
 from lib.answers import Answers
 from lib.door import Door
+from lib.message import trailers_of
 from lib.player import Player
+from lib.wait import until
 
 CASES = table.load("responses")
 PATIENCE = 20
@@ -20,6 +20,7 @@ ASKS = {
     "GET": (b"GET", b"HTTP/1.1", b""),
     "HEAD": (b"HEAD", b"HTTP/1.1", b""),
     "POST": (b"POST", b"HTTP/1.1", b"Content-Length: 3\r\n"),
+    "TRAILERS": (b"GET", b"HTTP/1.1", b"Connection: TE\r\nTE: trailers\r\n"),
     "OLD": (b"GET", b"HTTP/1.0", b"Connection: keep-alive\r\n"),
     "UPGRADE": (b"GET", b"HTTP/1.1", b"Connection: upgrade\r\nUpgrade: echo\r\n"),
 }
@@ -41,6 +42,10 @@ class Rig:
         sock = self.door.connect_tls("a.test", ragged=False) if tls else self.door.connect()
         sock.settimeout(PATIENCE)
         return sock
+
+    def settle(self):
+        """The case before may have left links that are still ending."""
+        until(lambda: len(self.service.links) <= 1, "links are gone")
 
     def next_path(self):
         self.count += 1
@@ -85,6 +90,7 @@ def check_answer(case, client, method):
     assert answer is not None, f"{case.id}: closed without an answer"
     if outcome.is_forwarded:
         assert shown(answer) == outcome.expected, case.id
+        assert trailers_of(answer) == outcome.trailers, case.id
     else:
         assert str(answer.status) == outcome.verdict, (case.id, answer)
         assert answer.values(b"x-request-id") != [], (case.id, answer)
@@ -127,3 +133,26 @@ def test_http1(rig, case):
         rig.log.skip_to("/clean")
         rig.service.used_again.clear()
         raise
+
+
+UNASKED = [
+    b"HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\npoisoned",
+    b"HTTP/1.1 408 Timeout\r\nConnection: close\r\nContent-Length: 0\r\n\r\n",
+    b"HTTP/1.1 100 Continue\r\n\r\n",
+    b"H",
+    b"\r\n",
+]
+
+
+@pytest.mark.parametrize("unasked", UNASKED)
+def test_an_answer_to_nobody_goes_to_nobody(rig, unasked):
+    """A service speaks on an idle link: the link is thrown away, and whoever comes next is served on
+    another one (response queue poisoning, RFC 9112 section 9.2)."""
+    rig.settle()
+    with contextlib.closing(rig.connect(True)) as sock:
+        client = Answers(sock)
+        for _ in range(10):
+            check_next(rig, client, CASES[0])
+            assert rig.service.say(unasked) >= 1
+            check_next(rig, client, CASES[0])
+    assert set(rig.log.reasons(20)) == {"ok"}

@@ -41,6 +41,10 @@ class Message:
         return [(n, v) for n, v in self.fields if n.lower() not in FRAME]
 
 
+def trailers_of(message):
+    return [name + b": " + value for name, value in message.trailers]
+
+
 def _fields(lines):
     fields = []
     for line in lines:
