@@ -89,8 +89,8 @@ static inline enum why channel_check_head(struct channel *ch, const struct messa
 
 /*
  * Sends a head. `m` is only read during the call, except that hop-by-hop and framing fields are the
- * codec's own business. `upgrade` is the protocol for an Upgrade request or a 101 response. A 1xx
- * response head other than 101 is followed by another head.
+ * codec's own business. `upgrade` is the protocol for an Upgrade request, a 101 or a 426 response.
+ * A 1xx response head other than 101 is followed by another head.
  */
 static inline void channel_send_head(struct channel *ch, struct message *m, struct body body,
                                      struct str upgrade)

@@ -43,6 +43,7 @@ struct client_ops {
     const char *protocol; /* as in the log: "HTTP/1.1" */
     struct channel *(*begin)(struct client *c, struct arena *arena, struct client_use *use);
     bool (*has_room)(const struct client *c);
+    bool (*is_sending)(const struct client *c); /* may be NULL: never */
     struct stream *(*stream)(const struct client *c);
     void (*close)(struct client *c);
 };
@@ -66,6 +67,13 @@ static inline struct channel *client_begin(struct client *c, struct arena *arena
 static inline bool client_has_room(const struct client *c)
 {
     return c->ops->has_room(c);
+}
+
+/* Whether the owner has let go of a tunnel that it ended while bytes of it are still on their way:
+ * the client sends them, then closes by itself. The owner sets a deadline. */
+static inline bool client_is_sending(const struct client *c)
+{
+    return c->ops->is_sending != NULL && c->ops->is_sending(c);
 }
 
 /* For looking at; the client's. */

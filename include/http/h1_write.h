@@ -26,7 +26,7 @@ struct h1_response_opts {
     bool keep_alive;    /* "Connection: keep-alive", for HTTP/1.0 clients that asked for it */
     bool is_head;       /* answer to HEAD: the message's own Content-Length stands, no body comes */
     bool trailers;      /* this client wants them: Trailer stays, if the body is chunked */
-    struct str upgrade; /* with 101 */
+    struct str upgrade; /* with 101 and 426 */
 };
 /* The response head "HTTP/1.1 STATUS REASON". 1xx, 204 and 304 never get framing fields (a 304's or
  * HEAD answer's own Content-Length is kept, RFC 9110 section 8.6). */

@@ -216,6 +216,12 @@ static bool base_has_room(const struct client *base)
     return client_of(base)->state == H1_CLIENT_IDLE;
 }
 
+static bool base_is_sending(const struct client *base)
+{
+    const struct h1_client *c = client_of(base);
+    return h1_client_is_busy(c) && c->arena == NULL;
+}
+
 static struct stream *base_stream(const struct client *base)
 {
     return client_of(base)->stream;
@@ -230,6 +236,7 @@ static const struct client_ops client_ops = {
     .protocol = "HTTP/1.1",
     .begin = base_begin,
     .has_room = base_has_room,
+    .is_sending = base_is_sending,
     .stream = base_stream,
     .close = base_close,
 };
@@ -268,6 +275,7 @@ struct channel *h1_client_begin(struct h1_client *c, struct arena *arena)
     c->blocked = false;
     c->stuffed = false;
     c->interim = 0;
+    c->interim_bytes = 0;
     c->scan = 0;
     channel_bind(&c->channel, NULL, NULL);
     return &c->channel;

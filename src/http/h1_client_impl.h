@@ -72,10 +72,11 @@ struct h1_client {
     struct arena *arena;    /* of the exchange, borrowed */
     struct client_use *use; /* likewise; NULL where nobody asked for it */
     enum http_method method;
-    struct str upgrade; /* protocols that the request asked for */
-    unsigned interim;   /* 1xx heads of this exchange */
-    struct buf in_buf;  /* bytes not yet handled: an unfinished head, a paused body */
-    size_t scan;        /* how far the search for the end of the head came */
+    struct str upgrade;   /* the protocols that the request offered, in the arena */
+    unsigned interim;     /* 1xx heads of this exchange ... */
+    size_t interim_bytes; /* ... and how long they are: together no longer than one head may be */
+    struct buf in_buf;    /* bytes not yet handled: an unfinished head, a paused body */
+    size_t scan;          /* how far the search for the end of the head came */
     struct h1_chunk chunk;
     uint64_t in_left;
     struct buf out_buf; /* bytes that the stream did not take yet */

@@ -61,6 +61,20 @@ static bool may_switch(const struct h1_client *c, const struct message *m)
     return c->out == H1_OUT_DONE && buf_len(&c->out_buf) == 0 && hop_switches(m, c->upgrade);
 }
 
+/* An interim response: bounded in number and, since they may be written faster than the client
+ * reads, in bytes. */
+static void take_interim(struct h1_client *c, struct message *m, size_t bytes)
+{
+    c->interim_bytes += bytes;
+    if (++c->interim > H1_CLIENT_INTERIM_MAX) {
+        h1_client_end(c, WHY_UPSTREAM_BAD_HEAD);
+    } else if (c->interim_bytes > c->limits.head_bytes) {
+        h1_client_end(c, WHY_UPSTREAM_HEADER_TOO_LARGE);
+    } else {
+        h1_client_owner(c)->on_head(c->channel.arg, m, (struct body){.kind = BODY_NONE});
+    }
+}
+
 static void take_head(struct h1_client *c, struct str head, size_t rest)
 {
     struct message *m = arena_alloc(c->arena, sizeof(*m));
@@ -80,11 +94,7 @@ static void take_head(struct h1_client *c, struct str head, size_t rest)
         return;
     }
     if (m->status < 200 && body.kind != BODY_TUNNEL) {
-        if (++c->interim > H1_CLIENT_INTERIM_MAX) {
-            h1_client_end(c, WHY_UPSTREAM_BAD_HEAD);
-            return;
-        }
-        h1_client_owner(c)->on_head(c->channel.arg, m, body);
+        take_interim(c, m, head.len);
         return;
     }
     c->keep = framing_keeps_alive(m);
@@ -258,6 +268,12 @@ static void take_eof(struct h1_client *c)
         return;
     case H1_IN_TUNNEL: end_response(c, 0, H1_IN_EOF); return;
     case H1_IN_DONE:
+        if (c->out == H1_OUT_SHUT) {
+            c->in = H1_IN_EOF; /* the rest of a tunnel is still on its way */
+            return;
+        }
+        h1_client_end(c, WHY_UPSTREAM_CLOSED);
+        return;
     case H1_IN_EOF: h1_client_end(c, WHY_UPSTREAM_CLOSED); return;
     }
 }

@@ -246,6 +246,14 @@ static void reset(struct channel *ch, enum why why)
     struct h1_client *c = client_of(ch);
     c->arena = NULL; /* the owner has let go: no event of the channel comes any more */
     h1_client_let_go(c);
+    if (h1_client_is_busy(c) && c->out == H1_OUT_SHUT && unsent(ch) > 0) {
+        /* A tunnel whose end was sent properly: what came before it still goes out. */
+        channel_bind(ch, NULL, NULL);
+        buf_clear(&c->in_buf);
+        c->in = c->in == H1_IN_EOF ? H1_IN_EOF : H1_IN_DONE;
+        h1_client_arm(c);
+        return;
+    }
     if (c->state == H1_CLIENT_IDLE || h1_client_is_busy(c)) {
         h1_client_end_later(c, why);
     }

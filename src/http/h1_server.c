@@ -211,8 +211,9 @@ void h1_server_settle(struct h1_server *s)
 {
     if (s->state == H1_SERVER_EXCHANGE && s->out == H1_HALF_DONE && buf_len(&s->out_buf) == 0 &&
         stream_unsent(s->stream) == 0) {
-        if (s->in_body.kind != BODY_TUNNEL) {
-            finish_exchange(s);
+        if (s->in_body.kind != BODY_TUNNEL ||
+            (s->in != H1_HALF_DONE && s->channel.events == NULL)) {
+            finish_exchange(s); /* of a tunnel that its owner let go: waits for the client's end */
             return;
         }
         int err = stream_shutdown(s->stream);

@@ -211,7 +211,13 @@ static void send_end(struct channel *ch)
 static void set_reading(struct channel *ch, bool on)
 {
     struct h1_server *s = server_of(ch);
-    if (s->state != H1_SERVER_EXCHANGE || s->reading == on) {
+    if (s->state != H1_SERVER_EXCHANGE) {
+        return;
+    }
+    if (ch->events == NULL) {
+        loop_defer(s->loop, &s->work); /* its owner lets go: half a tunnel goes no further */
+    }
+    if (s->reading == on) {
         return;
     }
     s->reading = on;

@@ -191,11 +191,15 @@ static void put_response_framing(struct out *o, const struct message *m,
 static void put_response_connection(struct out *o, const struct message *m,
                                     const struct h1_response_opts *opts)
 {
+    bool closes = opts->close || opts->body.kind == BODY_UNTIL_CLOSE;
     if (m->status == 101 && opts->upgrade.len > 0) {
         put_upgrade(o, opts->upgrade);
     } else if (m->status < 200) {
         return;
-    } else if (opts->close || opts->body.kind == BODY_UNTIL_CLOSE) {
+    } else if (m->status == 426 && opts->upgrade.len > 0) { /* RFC 9110 section 15.5.22 */
+        put_field(o, STR("Connection"), closes ? STR("close, upgrade") : STR("upgrade"));
+        put_field(o, STR("Upgrade"), opts->upgrade);
+    } else if (closes) {
         put_field(o, STR("Connection"), STR("close"));
     } else if (opts->keep_alive) {
         put_field(o, STR("Connection"), STR("keep-alive"));

@@ -45,6 +45,7 @@ struct exchange {
     bool retried;                /* one reused link died under it already */
     bool client_paused;          /* the service does not take the request body fast enough */
     bool upstream_paused;        /* the client does not take the response fast enough */
+    bool holds_body;             /* until the service asks for it (Expect: 100-continue) */
     bool port_tls;
 
     struct message *request;

@@ -7,6 +7,9 @@
 
 #include "base/clock.h"
 
+/* How long a service that says nothing keeps a client with "Expect: 100-continue" waiting. */
+#define CONTINUE_WAIT_MS 1000
+
 static void connect_again(struct exchange *ex);
 
 /* ---- deadlines: one at a time, for whomever we are waiting for ---- */
@@ -43,6 +46,53 @@ static void wait_for_progress(struct exchange *ex)
     deadline_set(&ex->deadline, wait);
 }
 
+/* ---- a body that waits for 100 (RFC 9110 section 10.1.1) ---- */
+
+static void take_body(struct exchange *ex)
+{
+    ex->holds_body = false;
+    deadline_clear(&ex->deadline);
+    deadline_init(&ex->deadline, on_relay_deadline, ex);
+    channel_read(ex->client, true);
+    wait_for_progress(ex);
+}
+
+/* A service that knows no 100 waits for the body, so we ask for it in its place. */
+static void on_continue_deadline(void *arg)
+{
+    struct exchange *ex = arg;
+    struct message head;
+    message_init(&head, ex->arena);
+    head.status = 100;
+    head.reason = message_reason(100);
+    channel_send_head(ex->client, &head, (struct body){.kind = BODY_NONE}, (struct str){0});
+    take_body(ex);
+}
+
+static void hold_body(struct exchange *ex)
+{
+    ex->holds_body = true;
+    deadline_clear(&ex->deadline);
+    deadline_init(&ex->deadline, on_continue_deadline, ex);
+    deadline_set(&ex->deadline, proxy_deadline(ex->proxy, CONTINUE_WAIT_MS));
+}
+
+/* A final answer before the body: a refusal does not want it, and the connection cannot tell the
+ * body that never comes from the next request. */
+static void answer_held(struct exchange *ex, uint16_t status)
+{
+    if (ex->holds_body && status < 300) {
+        take_body(ex);
+    } else if (ex->holds_body) {
+        ex->holds_body = false;
+        deadline_clear(&ex->deadline);
+        deadline_init(&ex->deadline, on_relay_deadline, ex);
+    }
+    if (ex->request_half != EX_HALF_DONE && status >= 300) {
+        conn_distrust(ex->conn);
+    }
+}
+
 /* ---- from the service to the client ---- */
 
 static void finish_if_done(struct exchange *ex)
@@ -59,13 +109,22 @@ static void finish_if_done(struct exchange *ex)
     exchange_finish(ex, WHY_OK);
 }
 
+static void on_interim_head(struct exchange *ex, struct message *m)
+{
+    channel_send_head(ex->client, m, (struct body){.kind = BODY_NONE}, (struct str){0});
+    if (ex->holds_body && m->status == 100) {
+        take_body(ex);
+    } else if (!ex->holds_body) {
+        wait_for_progress(ex);
+    }
+}
+
 static void on_response_head(void *arg, struct message *m, struct body body)
 {
     struct exchange *ex = arg;
     hop_strip(m, &ex->answer_hop);
     if (m->status < 200 && body.kind != BODY_TUNNEL) {
-        channel_send_head(ex->client, m, body, (struct str){0});
-        wait_for_progress(ex);
+        on_interim_head(ex, m);
         return;
     }
     enum why why = channel_check_head(ex->client, m, body);
@@ -73,6 +132,7 @@ static void on_response_head(void *arg, struct message *m, struct body body)
         exchange_fail(ex, why);
         return;
     }
+    answer_held(ex, m->status);
     ex->status = m->status;
     ex->answered_us = clock_us();
     ex->response_half = EX_HALF_BODY;
@@ -81,8 +141,9 @@ static void on_response_head(void *arg, struct message *m, struct body body)
         exchange_set_state(ex, EX_TUNNEL);
     }
     exchange_gzip_begin(ex, m, &body);
+    bool names_protocol = body.kind == BODY_TUNNEL || m->status == 426;
     channel_send_head(ex->client, m, body,
-                      body.kind == BODY_TUNNEL ? ex->answer_hop.upgrade : (struct str){0});
+                      names_protocol ? ex->answer_hop.upgrade : (struct str){0});
     if (body.kind == BODY_TUNNEL) {
         channel_read(ex->client, true);
     }
@@ -163,7 +224,9 @@ static void on_upstream_abort(void *arg, enum why why)
 {
     struct exchange *ex = arg;
     ex->upstream = NULL;
-    if (ex->state == EX_TUNNEL) {
+    if (ex->state == EX_TUNNEL && ex->response_half == EX_HALF_DONE) {
+        exchange_finish(ex, WHY_TUNNEL_DONE); /* the client still gets what came before the end */
+    } else if (ex->state == EX_TUNNEL) {
         exchange_fail(ex, WHY_TUNNEL_DONE);
     } else if (may_retry(ex, why)) {
         lease_end(ex->lease, why);
@@ -289,6 +352,8 @@ static void on_link_ready(void *arg)
     channel_send_head(ex->upstream, ex->request, ex->request_body, ex->hop.upgrade);
     if (ex->request_half == EX_HALF_DONE) {
         end_request(ex);
+    } else if (message_find(ex->request, FIELD_EXPECT) != NULL) {
+        hold_body(ex);
     } else {
         channel_read(ex->client, true);
     }

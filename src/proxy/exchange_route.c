@@ -110,6 +110,9 @@ static int rewrite_request(struct exchange *ex)
     if (ex->hop.te_trailers) {
         message_add(ex->request, STR("TE"), STR("trailers")); /* the relay takes them */
     }
+    if (ex->request->version == HTTP_1_0) {
+        message_remove(ex->request, FIELD_EXPECT); /* RFC 9110 section 10.1.1: means nothing */
+    }
     if (ex->request_body.kind != BODY_NONE) {
         ex->hop.upgrade = (struct str){0}; /* a body and a switch of protocols: the body wins */
     }
@@ -126,6 +129,9 @@ static int rewrite_request(struct exchange *ex)
 /* RFC 9110 section 10.1.1: there is one expectation, however often it is said. */
 static bool is_expectation_known(const struct message *m)
 {
+    if (m->version == HTTP_1_0) {
+        return true;
+    }
     for (size_t i = 0; i < m->field_count; i++) {
         if (m->fields[i].id == FIELD_EXPECT && !str_ieq(m->fields[i].value, STR("100-continue"))) {
             return false;

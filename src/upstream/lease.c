@@ -343,6 +343,9 @@ void lease_end(struct lease *l, enum why why)
     loop_task_cancel(&l->step);
     if (l->link != NULL) {
         link_leave(l->link, &l->user, why);
+        if (l->link->state == LINK_ENDING) {
+            list_push_back(&l->service->upstream->ending, &l->link->node);
+        }
         l->link = NULL;
     }
     for (size_t i = 0; i < l->tried_count; i++) {

@@ -6,10 +6,9 @@
 #include "transport_impl.h"
 
 static const enum counter gauges[] = {
-    [LINK_DIALING] = COUNTER_LINKS_DIALING,
-    [LINK_GREETING] = COUNTER_LINKS_DIALING,
-    [LINK_BUSY] = COUNTER_LINKS_BUSY,
-    [LINK_IDLE] = COUNTER_LINKS_IDLE,
+    [LINK_DIALING] = COUNTER_LINKS_DIALING, [LINK_GREETING] = COUNTER_LINKS_DIALING,
+    [LINK_BUSY] = COUNTER_LINKS_BUSY,       [LINK_IDLE] = COUNTER_LINKS_IDLE,
+    [LINK_ENDING] = COUNTER_LINKS_BUSY,
 };
 
 void link_set_state(struct link *l, enum link_state state)
@@ -19,8 +18,9 @@ void link_set_state(struct link *l, enum link_state state)
         [LINK_GREETING] = 1U << LINK_DIALING,
         [LINK_BUSY] = 1U << LINK_GREETING | 1U << LINK_IDLE,
         [LINK_IDLE] = 1U << LINK_BUSY,
-        [LINK_CLOSED] =
-            1U << LINK_DIALING | 1U << LINK_GREETING | 1U << LINK_BUSY | 1U << LINK_IDLE,
+        [LINK_ENDING] = 1U << LINK_BUSY,
+        [LINK_CLOSED] = 1U << LINK_DIALING | 1U << LINK_GREETING | 1U << LINK_BUSY |
+                        1U << LINK_IDLE | 1U << LINK_ENDING,
     };
     REQUIRE((from[state] & 1U << l->state) != 0);
     counter_dec(l->env->slot, gauges[l->state]);
@@ -157,6 +157,11 @@ void link_leave(struct link *l, struct link_user *user, enum why why)
         if (is_lendable && list_is_empty(&l->node)) {
             pool_put(l);
         }
+        return;
+    }
+    if (l->client != NULL && client_is_sending(l->client)) {
+        link_set_state(l, LINK_ENDING);
+        deadline_set(&l->deadline, l->env->idle_class);
         return;
     }
     if (!is_lendable) {

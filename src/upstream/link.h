@@ -24,6 +24,7 @@ enum link_state {
     LINK_GREETING, /* connected; TLS and HTTP/2 have to come to terms */
     LINK_BUSY,
     LINK_IDLE,
+    LINK_ENDING, /* nobody's; sends the rest of a tunnel, then closes */
     LINK_CLOSED,
 };
 
@@ -54,7 +55,7 @@ struct link_user {
 };
 
 struct link {
-    struct list node; /* in the endpoint's list of links to lend */
+    struct list node; /* in the endpoint's list of links to lend; ending: in the directory's */
     const struct upstream_env *env;
     struct endpoint *endpoint;   /* a reference */
     struct transport *transport; /* a reference; NULL: plain HTTP/1.1 */
@@ -83,7 +84,8 @@ void link_wait(struct link *l, struct link_user *user);
 struct channel *link_begin(struct link *l, struct link_user *user, struct arena *arena);
 /* The user is done with it, whatever it did: an exchange that still runs is reset for `why`. The
  * link that nobody uses any more is laid aside if it can take another exchange (it closes itself
- * after env->idle_class or when the service closes it), else it is closed. */
+ * after env->idle_class or when the service closes it), else it is closed, after a tunnel once the
+ * service has taken all of it. */
 void link_leave(struct link *l, struct link_user *user, enum why why);
 /* Closes at once, in any state; no events. Accepts NULL. */
 void link_close(struct link *l);

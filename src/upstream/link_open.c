@@ -132,7 +132,8 @@ static void on_deadline(void *arg)
         l->client = NULL;
         link_fail(l, WHY_CONNECT_TIMEOUT, "connected, but no greeting came");
         return;
-    case LINK_IDLE: link_close(l); return;
+    case LINK_IDLE:
+    case LINK_ENDING: link_close(l); return;
     case LINK_BUSY:
     case LINK_CLOSED: break;
     }

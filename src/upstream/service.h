@@ -24,6 +24,7 @@ struct upstream {
     struct made made;
     struct map *transports; /* by key; of struct transport */
     size_t leases;          /* alive */
+    struct list ending;     /* links that nobody has any more and that still send */
     uint64_t rng;           /* of balance */
 };
 

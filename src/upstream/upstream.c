@@ -16,6 +16,7 @@ struct upstream *upstream_new(const struct upstream_env *env)
     u->services = map_new();
     u->transports = map_new();
     made_init(u);
+    list_init(&u->ending);
     /* The map's key is random, so its hash of anything is a seed that differs from process to
      * process: workers that start together must not draw alike. */
     u->rng = map_hash(STR("balance")) | 1;
@@ -84,6 +85,9 @@ void upstream_free(struct upstream *u)
         return;
     }
     REQUIRE(u->leases == 0);
+    while (!list_is_empty(&u->ending)) {
+        link_close(LIST_FIRST(&u->ending, struct link, node));
+    }
     size_t pos = 0;
     void *value = NULL;
     struct str name;

@@ -14,6 +14,7 @@ from lib.certs import Authority  # noqa: E402
 from lib.dev import Dev  # noqa: E402
 from lib.dns_server import DnsServer  # noqa: E402
 from lib.door import Door  # noqa: E402
+from lib.script import Script  # noqa: E402
 from lib.service import Service  # noqa: E402
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -54,6 +55,20 @@ def service():
 
     yield make
     for one in services:
+        one.close()
+
+
+@pytest.fixture
+def script():
+    """Makes services that do what a function says: script(act)."""
+    scripts = []
+
+    def make(act):
+        scripts.append(Script(act))
+        return scripts[-1]
+
+    yield make
+    for one in scripts:
         one.close()
 
 

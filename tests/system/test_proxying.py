@@ -4,7 +4,6 @@
 import hashlib
 import json
 import os
-import socket
 import threading
 
 import pytest
@@ -12,52 +11,6 @@ from lib.raw import Raw
 from lib.wait import until
 
 MIB = 1 << 20
-
-
-class Script:
-    """A service that does exactly what a test says on each connection."""
-
-    def __init__(self, act):
-        self.socket = socket.create_server(("127.0.0.1", 0), backlog=64)
-        self.port = self.socket.getsockname()[1]
-        self.url = f"http://127.0.0.1:{self.port}"
-        self.act = act
-        self.connections = 0
-        self.errors = []
-        threading.Thread(target=self.run, daemon=True).start()
-
-    def run(self):
-        while True:
-            try:
-                link, _ = self.socket.accept()
-            except OSError:
-                return
-            self.connections += 1
-            threading.Thread(target=self.serve, args=(link,), daemon=True).start()
-
-    def serve(self, link):
-        with Raw(link) as raw:
-            try:
-                self.act(raw)
-            except (AssertionError, OSError):
-                pass  # the door closed: the test looks at what it got
-
-    def close(self):
-        self.socket.shutdown(socket.SHUT_RDWR)
-        self.socket.close()
-
-
-@pytest.fixture
-def script():
-    scripts = []
-
-    def make(act):
-        scripts.append(Script(act))
-        return scripts[-1]
-
-    yield make
-    for one in scripts:
-        one.close()
 
 
 def seen(answer):

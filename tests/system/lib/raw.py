@@ -32,6 +32,17 @@ class Raw:
         taken, self.bytes = self.bytes[:count], self.bytes[count:]
         return taken
 
+    def message(self, parse, *how):
+        """One whole message, read by a function of lib.message."""
+        while (found := parse(self.bytes, *how)) is None:
+            data = self.socket.recv(65536)
+            if not data:
+                raise AssertionError(f"closed inside a message: {self.bytes!r}")
+            self.bytes += data
+        message, used = found
+        self.bytes = self.bytes[used:]
+        return message
+
     def rest(self):
         """Everything until the other side closes (a reset counts as closed)."""
         try:

@@ -15,6 +15,9 @@ struct reply_case {
     "a:\r\na:\r\na:\r\na:\r\na:\r\na:\r\na:\r\na:\r\na:\r\na:\r\na:\r\na:\r\na:\r\na:\r\na:\r\na:" \
     "\r\na:\r\n"
 
+#define SWITCH      "HTTP/1.1 101 Switching Protocols\r\n"
+#define BAD_UPGRADE "<abort upstream_bad_upgrade><closed upstream_bad_upgrade>"
+
 static const struct reply_case replies[] = {
     {"GET", "", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello", false,
      "head 200 length;hello" OK_END},
@@ -60,9 +63,16 @@ static const struct reply_case replies[] = {
     {"GET", "websocket",
      "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\nraw",
      true, "head 101 tunnel;raw<end>"},
-    {"GET", "websocket",
-     "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: other\r\n\r\nraw", true,
-     "<abort upstream_bad_upgrade><closed upstream_bad_upgrade>"},
+    {"GET", "a, b", SWITCH "Connection: x, Upgrade\r\nUpgrade: B\r\n\r\n", true,
+     "head 101 tunnel;<end>"},
+    {"GET", "a, b", SWITCH "Connection: upgrade\r\nUpgrade: a\r\nUpgrade: b\r\n\r\n", true,
+     "head 101 tunnel;<end>"},
+    /* another protocol than offered, one more, none, or not said in Connection */
+    {"GET", "a", SWITCH "Connection: upgrade\r\nUpgrade: b\r\n\r\n", false, BAD_UPGRADE},
+    {"GET", "a", SWITCH "Connection: upgrade\r\nUpgrade: a, b\r\n\r\n", false, BAD_UPGRADE},
+    {"GET", "a", SWITCH "Connection: upgrade\r\nUpgrade:\r\n\r\n", false, BAD_UPGRADE},
+    {"GET", "a", SWITCH "Connection: upgrade\r\n\r\n", false, BAD_UPGRADE},
+    {"GET", "a", SWITCH "Upgrade: a\r\n\r\n", false, BAD_UPGRADE},
     {"GET", "websocket", "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nno", false,
      "head 200 length;no" OK_END},
 };
@@ -84,6 +94,38 @@ static void play(struct rig *r, const struct reply_case *c, size_t piece)
     if (c->eof) {
         (void)shutdown(r->peer, SHUT_WR);
         turn(r);
+    }
+}
+
+/* Interim responses are bounded in number and in bytes: HEAD_MAX for all of them together. */
+static void test_h1_client_bounds_interim_responses(void **state)
+{
+    (void)state;
+    static const struct {
+        size_t count;
+        size_t filler;
+        const char *why;
+    } table[] = {
+        {32, 1, NULL},
+        {33, 1, "<abort upstream_bad_head>"},
+        {2, HEAD_MAX / 2 - 100, NULL},
+        {3, HEAD_MAX / 2 - 100, "<abort upstream_header_too_large>"},
+    };
+    for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+        struct rig r;
+        char filler[HEAD_MAX];
+        memset(filler, 'x', sizeof(filler));
+        rig_init(&r);
+        get(&r);
+        for (size_t k = 0; k < table[i].count && r.client != NULL; k++) {
+            peer_send(&r, arena_printf(&r.arena, "HTTP/1.1 103 Early Hints\r\nLink: %.*s\r\n\r\n",
+                                       (int)table[i].filler, filler));
+            turn(&r);
+        }
+        struct str all = arena_dup(&r.arena, buf_str(&r.trace));
+        assert_true((table[i].why != NULL) == (r.client == NULL));
+        assert_true(table[i].why == NULL || strstr(all.ptr, table[i].why) != NULL);
+        rig_fini(&r);
     }
 }
 
@@ -239,6 +281,7 @@ static void test_h1_client_interim_limit(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_h1_client_bounds_interim_responses),
         cmocka_unit_test(test_h1_client_same_events_however_cut),
         cmocka_unit_test(test_h1_client_same_events_however_paused),
         cmocka_unit_test(test_h1_client_owner_acts_in_any_callback),

@@ -205,6 +205,71 @@ static void test_h1_client_tunnel_lost_both_ways(void **state)
     rig_fini(&r);
 }
 
+/* The owner of a tunnel has sent its end and lets go: what the service has not taken yet still
+ * comes, whatever the service says meanwhile, and then the connection ends. */
+static void test_h1_client_tunnel_rest_is_sent(void **state)
+{
+    (void)state;
+    enum { CHATTY, ENDED, WAYS };
+    static char piece[65536];
+    memset(piece, 'x', sizeof(piece));
+    for (int way = 0; way <= WAYS; way++) {
+        struct rig r;
+        size_t sent = 0;
+        size_t got = 0;
+        begin_tunnel(&r);
+        while (channel_unsent(r.channel) <= CHANNEL_HIGH) {
+            channel_send_data(r.channel, str_n(piece, sizeof(piece)));
+            sent += sizeof(piece);
+        }
+        channel_send_end(r.channel);
+        if (way == ENDED) {
+            (void)shutdown(r.peer, SHUT_WR);
+            turn(&r);
+        }
+        struct client *base = h1_client_base(r.client);
+        channel_reset(r.channel, WHY_TUNNEL_DONE);
+        assert_true(client_is_sending(base));
+        if (way == CHATTY) {
+            peer_send(&r, STR("to nobody"));
+            (void)shutdown(r.peer, SHUT_WR);
+        }
+        for (size_t n = 1; n > 0; got += n) {
+            turn(&r);
+            n = peer_take(&r).len;
+        }
+        assert_int_equal(got, sent);
+        char byte = 0;
+        assert_int_equal(recv(r.peer, &byte, 1, 0), 0);
+        turn(&r);
+        assert_trace(&r, way == ENDED ? "head 101 tunnel;hi<end><closed not_kept_alive>"
+                                      : "head 101 tunnel;hi<closed not_kept_alive>");
+        rig_fini(&r);
+    }
+}
+
+/* The same where nothing waits, or no end was sent: gone at once. */
+static void test_h1_client_tunnel_reset_is_a_cut(void **state)
+{
+    (void)state;
+    for (int ended = 0; ended < 2; ended++) {
+        struct rig r;
+        begin_tunnel(&r);
+        if (ended) {
+            channel_send_end(r.channel);
+            turn(&r);
+        } else {
+            channel_send_data(r.channel, STR("x"));
+        }
+        struct client *base = h1_client_base(r.client);
+        channel_reset(r.channel, WHY_TUNNEL_DONE);
+        assert_false(client_is_sending(base));
+        turn(&r);
+        assert_trace(&r, "head 101 tunnel;hi<closed tunnel_done>");
+        rig_fini(&r);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -215,6 +280,8 @@ int main(void)
         cmocka_unit_test(test_h1_client_back_pressure_of_responses),
         cmocka_unit_test(test_h1_client_tunnel_closes_by_halves),
         cmocka_unit_test(test_h1_client_tunnel_lost_both_ways),
+        cmocka_unit_test(test_h1_client_tunnel_rest_is_sent),
+        cmocka_unit_test(test_h1_client_tunnel_reset_is_a_cut),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -188,6 +188,33 @@ static void test_h1_server_tunnel_half_closes(void **state)
     rig_close(&r);
 }
 
+/* An owner that lets go of a tunnel after its end: the client gets all of it, then its own end is
+ * waited for. */
+static void test_h1_server_tunnel_let_go(void **state)
+{
+    (void)state;
+    for (int when = 0; when < 2; when++) {
+        struct rig r;
+        rig_open(&r, TUNNEL);
+        say(&r, "GET /t HTTP/1.1\r\nHost: x\r\nConnection: upgrade\r\nUpgrade: echo\r\n\r\n", 4096);
+        channel_send_data(r.ch, STR("bye"));
+        channel_send_end(r.ch);
+        if (when == 1) {
+            turns(&r); /* its end is with the client already */
+        }
+        channel_bind(r.ch, NULL, NULL);
+        channel_read(r.ch, true);
+        turns(&r);
+        assert_got(&r, "\r\n\r\nbye");
+        assert_trace(&r, "begin /t linger ");
+        say(&r, "to nobody", 4);
+        assert_int_equal(shutdown(r.peer, SHUT_WR), 0);
+        turns(&r);
+        assert_trace(&r, "begin /t linger closed not_kept_alive ");
+        rig_close(&r);
+    }
+}
+
 static void test_h1_server_back_pressure(void **state)
 {
     struct rig r;
@@ -329,6 +356,7 @@ int main(void)
         cmocka_unit_test(test_h1_server_trailers),
         cmocka_unit_test(test_h1_server_client_abort),
         cmocka_unit_test(test_h1_server_tunnel_half_closes),
+        cmocka_unit_test(test_h1_server_tunnel_let_go),
         cmocka_unit_test(test_h1_server_back_pressure),
         cmocka_unit_test(test_h1_server_paused_body_waits),
         cmocka_unit_test(test_h1_server_early_answer_lingers),

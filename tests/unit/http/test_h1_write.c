@@ -94,9 +94,28 @@ static void test_h1_write_response_without_a_body(void **state)
     check_response(V "200 OK\r\n", OPTS(.body = none, .is_head = true), V "200 OK\r\n\r\n");
     check_response(V "200 OK\r\n", OPTS(.body = five, .is_head = true),
                    V "200 OK\r\nContent-Length: 5\r\n\r\n");
+    check_response(V "426 Upgrade Required\r\n", OPTS(.body = none, .upgrade = STR("a, b")),
+                   V "426 Upgrade Required\r\nContent-Length: 0\r\nConnection: upgrade\r\n"
+                     "Upgrade: a, b\r\n\r\n");
+    check_response(V "426 Upgrade Required\r\n",
+                   OPTS(.body = none, .close = true, .upgrade = STR("a")),
+                   V "426 Upgrade Required\r\nContent-Length: 0\r\nConnection: close, upgrade\r\n"
+                     "Upgrade: a\r\n\r\n");
     check_response(V "101 Switching Protocols\r\n", OPTS(.upgrade = STR("websocket")),
                    V
                    "101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n");
+}
+
+/* Trailer stays only where trailers can come. */
+static void test_h1_write_announces_trailers(void **state)
+{
+    (void)state;
+    check_response(V "200 OK\r\nTrailer: T\r\n", OPTS(.body = chunked, .trailers = true),
+                   V "200 OK\r\nTrailer: T\r\nTransfer-Encoding: chunked\r\n\r\n");
+    check_response(V "200 OK\r\nTrailer: T\r\n", OPTS(.body = chunked),
+                   V "200 OK\r\nTransfer-Encoding: chunked\r\n\r\n");
+    check_response(V "200 OK\r\nTrailer: T\r\n", OPTS(.body = five, .trailers = true),
+                   V "200 OK\r\nContent-Length: 5\r\n\r\n");
 }
 
 /* What would not parse back is not written. */
@@ -183,6 +202,7 @@ int main(void)
         cmocka_unit_test(test_h1_write_request_frames_the_body),
         cmocka_unit_test(test_h1_write_response_frames_the_body),
         cmocka_unit_test(test_h1_write_response_without_a_body),
+        cmocka_unit_test(test_h1_write_announces_trailers),
         cmocka_unit_test(test_h1_write_refuses_what_splits),
         cmocka_unit_test(test_h1_write_response_refuses_what_splits),
         cmocka_unit_test(test_h1_write_stops_at_the_limit),
