@@ -72,7 +72,7 @@ class Case:
     where: str  # file:line
     raw: bytes = b""
     asks: str = "GET"  # responses: the request that is answered so
-    then: str = ""  # what the sender does behind its bytes: "", "end", "reset"
+    then: str = ""  # what the sender does behind its bytes: "", "end", "reset", "wait"
     h1: list = dataclasses.field(default_factory=list)
     h2: Outcome | None = None
     h2_fields: list | None = None  # [(name, value)] where not derived from `raw`

@@ -10,6 +10,7 @@ import pytest
 from corpus import table
 from lib.access import AccessLog
 from lib.answers import Answers
+from lib.door import Door
 from lib.message import parse_request, trailers_of
 from lib.wait import until
 from lib.witness import Witness
@@ -23,14 +24,17 @@ FORWARDED = {b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host"}
 class Rig:
     """One door and one recording service for the whole table."""
 
-    def __init__(self, door):
+    def __init__(self, binary, folder, authority, **extra):
         self.service = Witness()
-        self.door = door(names=["a.test", "b.test"], workers=1, sites={
-            "a.test": {"to": self.service.url, "http": "serve"},
-            "b.test": {"to": self.service.url, "http": "serve"}},
-            extra={"limits": {"body": "64k"}})
+        self.door = Door(binary, folder, authority, names=["a.test"], workers=1,
+                         sites={"a.test": {"to": self.service.url, "http": "serve"}},
+                         extra={"limits": {"body": "64k"}, **extra})
         self.log = AccessLog(self.door)
         self.count = 0
+
+    def close(self):
+        self.door.close()
+        self.service.close()
 
     def connect(self, tls):
         sock = self.door.connect_tls("a.test") if tls else self.door.connect()
@@ -41,17 +45,9 @@ class Rig:
 
 @pytest.fixture(scope="module")
 def rig(binary, authority, tmp_path_factory):
-    from lib.door import Door
-
-    doors = []
-
-    def make(**options):
-        doors.append(Door(binary, tmp_path_factory.mktemp("corpus") / "door", authority, **options))
-        return doors[-1]
-    one = Rig(make)
+    one = Rig(binary, tmp_path_factory.mktemp("requests") / "door", authority)
     yield one
-    doors[0].close()
-    one.service.close()
+    one.close()
 
 
 def method_of(outcome):
@@ -144,7 +140,8 @@ def clean(rig):
     rig.service.take()
 
 
-@pytest.mark.parametrize("case", [c for c in CASES if c.h1], ids=lambda c: c.id)
+@pytest.mark.parametrize("case", [c for c in CASES if c.h1 and c.then != "wait"],
+                         ids=lambda c: c.id)
 def test_http1(rig, case):
     piece = 1 if len(case.raw) <= PIECEWISE_MAX else len(case.raw) // 100
     try:
@@ -154,3 +151,24 @@ def test_http1(rig, case):
     except BaseException:
         clean(rig)
         raise
+
+
+def test_http1_late(binary, authority, tmp_path):
+    """All of them at the same time, since each waits for its deadline."""
+    cases = [c for c in CASES if c.then == "wait"]
+    one = Rig(binary, tmp_path / "door", authority, timeouts={"header": "2s", "idle": "2s"})
+    with contextlib.closing(one), contextlib.ExitStack() as stack:
+        clients = []
+        for case in cases:
+            for tls in (False, True):
+                sock = stack.enter_context(contextlib.closing(one.connect(tls)))
+                clients.append((case, Answers(sock)))
+                clients[-1][1].send(case.raw, len(case.raw) or 1)
+        for case, client in clients:
+            assert check_answers(case, client) and client.is_over(), case.id
+        reasons = [o.reason for case, _ in clients for o in case.h1 if o.reason != "-"]
+        assert sorted(one.log.reasons(len(reasons))) == sorted(reasons)
+        requests, rest = one.service.take()
+        whole = [o.expected for case, _ in clients for o in case.h1 if o.is_forwarded]
+        assert len(requests) == len(whole)
+        assert all(parse_request(begun) is None for begun in rest), rest
