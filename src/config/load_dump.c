@@ -242,7 +242,9 @@ static void put_rest(struct dump *d, const struct model *m)
     put_duration(d, "dns:\n  refresh: ", m->dns_refresh_ms);
     dump_put(d, "\n  servers: ");
     put_addrs(d, m->dns_servers, m->dns_server_count, "auto");
-    put_duration(d, "drain:\n  timeout: ", m->drain_ms);
+    dump_put(d, "  tasks: ");
+    dump_networks(d, m->task_nets, m->task_net_count);
+    put_duration(d, "\ndrain:\n  timeout: ", m->drain_ms);
     dump_put(d, "\nlog:\n  level: %s\n", levels[m->log_level]);
     if (access[m->access] != NULL) { /* AUTO is the key's absence */
         dump_put(d, "  access: %s\n", access[m->access]);

@@ -234,6 +234,7 @@ void load_settings(struct load *l)
     m->tls_min = load_number(yaml_tree_get(root, "tls"), "tls.min") == 0 ? 0x0303 : 0x0304;
     m->dns_refresh_ms = load_u32(dns, "dns.refresh");
     m->dns_server_count = load_addrs(l, dns, "dns.servers", values_server, &m->dns_servers);
+    m->task_net_count = load_networks(l, yaml_tree_get(dns, "tasks"), &m->task_nets);
     m->drain_ms = load_u32(yaml_tree_get(root, "drain"), "drain.timeout");
     load_log(l);
 }

@@ -336,6 +336,12 @@ const struct schema_key schema_table[] = {
      .fallback = "auto",
      .help = "DNS servers, with port 53 unless written. auto: those of /etc/resolv.conf.",
      .example = "[127.0.0.11]"},
+    {.path = "dns.tasks",
+     .type = SCHEMA_NETWORKS,
+     .fallback = "[]",
+     .help = "Where the tasks of names that {1} makes must live; other addresses are not taken. "
+             "Empty: anywhere but at loopback, link-local, multicast and the door's own addresses.",
+     .example = "[10.0.0.0/8]"},
     {.path = "drain",
      .type = SCHEMA_MAP,
      .help = "How the daemon stops.",

@@ -93,7 +93,7 @@ static void test_load_fills_defaults(void **state)
     "timeouts: {handshake: 1s, header: 2s, idle: 3s, attempt: 4ms, connect: 5s, response: 6s, "    \
     "tunnel: 7s}\n"                                                                                \
     "limits: {header: 8k, headers: 9, connections: 10, body: 11m}\n"                               \
-    "dns: {refresh: 2s, servers: [9.9.9.9, \"[::1]:5353\"]}\n"                                     \
+    "dns: {refresh: 2s, servers: [9.9.9.9, \"[::1]:5353\"], tasks: [10.0.0.0/8]}\n"                 \
     "drain: {timeout: 30s}\n"                                                                      \
     "log: {level: warn, access: text}\n"                                                           \
     "sites:\n"                                                                                     \
@@ -136,6 +136,7 @@ static void test_load_reads_every_key(void **state)
     assert_int_equal(m->dns_server_count, 2);
     assert_addr(&m->dns_servers[0], "9.9.9.9:53");
     assert_addr(&m->dns_servers[1], "[::1]:5353");
+    assert_int_equal(m->task_net_count, 1);
     assert_int_equal(m->drain_ms, 30000);
     assert_int_equal(m->log_level, LOG_WARN);
     assert_int_equal(m->access, MODEL_ACCESS_TEXT);
@@ -215,6 +216,7 @@ static void assert_models_equal(const struct model *a, const struct model *b)
     assert_addrs_equal(a->listen_https, a->listen_https_count, b->listen_https,
                        b->listen_https_count);
     assert_addrs_equal(a->dns_servers, a->dns_server_count, b->dns_servers, b->dns_server_count);
+    assert_int_equal(a->task_net_count, b->task_net_count);
     assert_int_equal(a->admin.len, b->admin.len);
     assert_true(a->admin.len == 0 || addr_eq(&a->admin, &b->admin));
     assert_int_equal(a->certificate_count, b->certificate_count);
