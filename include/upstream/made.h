@@ -38,7 +38,8 @@ enum made_news {
 /* What the keeper says; a name that is not there is ignored. */
 void made_update(struct upstream *u, struct str name, enum made_news news, const struct addr *addrs,
                  size_t count);
-/* A new keeper knows nothing of what we use: it is told with the next request for each. */
+/* A new keeper knows nothing of what we use: it is told of what requests wait for, and of the rest
+ * with the next request. */
 void made_restart(struct upstream *u);
 
 #endif

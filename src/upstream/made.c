@@ -156,6 +156,10 @@ void made_update(struct upstream *u, struct str name, enum made_news news, const
 void made_restart(struct upstream *u)
 {
     LIST_EACH (&u->made.used, node, tmp) {
-        service_of(node)->asked_ms = 0;
+        struct upstream_service *s = service_of(node);
+        s->asked_ms = 0;
+        if (!list_is_empty(&s->waiting)) {
+            want(s); /* the keeper that was asked is no more */
+        }
     }
 }

@@ -93,7 +93,7 @@ static void test_load_fills_defaults(void **state)
     "timeouts: {handshake: 1s, header: 2s, idle: 3s, attempt: 4ms, connect: 5s, response: 6s, "    \
     "tunnel: 7s}\n"                                                                                \
     "limits: {header: 8k, headers: 9, connections: 10, body: 11m}\n"                               \
-    "dns: {refresh: 2s, servers: [9.9.9.9, \"[::1]:5353\"], tasks: [10.0.0.0/8]}\n"                 \
+    "dns: {refresh: 2s, servers: [9.9.9.9, \"[::1]:5353\"], tasks: [10.0.0.0/8]}\n"                \
     "drain: {timeout: 30s}\n"                                                                      \
     "log: {level: warn, access: text}\n"                                                           \
     "sites:\n"                                                                                     \

@@ -217,6 +217,8 @@ static void test_made_lets_requests_wait_or_refuses(void **state)
     turns(&r, 3);
     assert_int_equal(r.failed, 2);
     assert_int_equal(r.tells, 2);
+    made_restart(r.up); /* it waits: a new keeper is asked at once */
+    assert_int_equal(r.tells, 3);
     made_update(r.up, PR1, MADE_NONE, NULL, 0);
     turns(&r, 3);
     assert_int_equal(r.why, WHY_NO_ENDPOINT);
