@@ -14,6 +14,7 @@ from lib.certs import Authority  # noqa: E402
 from lib.dev import Dev  # noqa: E402
 from lib.dns_server import DnsServer  # noqa: E402
 from lib.door import Door  # noqa: E402
+from lib.h2site import make_site  # noqa: E402
 from lib.script import Script  # noqa: E402
 from lib.service import Service  # noqa: E402
 
@@ -85,6 +86,45 @@ def door(binary, tmp_path, authority):
     yield make
     for one in doors:
         one.close()
+
+
+@pytest.fixture(scope="session")
+def shared_h2(binary, tmp_path_factory, authority):
+    """One door on HTTP/2 for all the cases that leave it as it was: see `h2`."""
+    doors = []
+
+    def make(**options):
+        doors.append(Door(binary, tmp_path_factory.mktemp("h2") / "door", authority, **options))
+        return doors[-1]
+
+    site = make_site(make)
+    yield site
+    site.recorder.close()
+    for one in doors:
+        one.close()
+
+
+@pytest.fixture
+def h2(shared_h2):
+    """The shared door; a worker that did not live through the case is the case's failure."""
+    yield shared_h2
+    shared_h2.leave()
+    assert shared_h2.door.pids("worker") == shared_h2.workers, shared_h2.door.errors()
+
+
+@pytest.fixture
+def h2_site(door):
+    """Makes doors of the test's own on HTTP/2: h2_site(extra={...}, site={...})."""
+    sites = []
+
+    def make(**options):
+        sites.append(make_site(door, **options))
+        return sites[-1]
+
+    yield make
+    for one in sites:
+        one.leave()
+        one.recorder.close()
 
 
 @pytest.fixture
