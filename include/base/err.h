@@ -84,7 +84,7 @@ int err_from_errno(int errno_value);
     X(BAD_CHUNK, "bad_chunk", 400, "malformed chunked body")                                       \
     X(BAD_UPGRADE, "bad_upgrade", 400, "malformed upgrade request")                                \
     X(CONNECT_PROTOCOL, "connect_protocol", 501, "protocol of an extended CONNECT not supported")  \
-    X(H2_PROTOCOL, "h2_protocol", 0, "client broke HTTP/2")                                        \
+    X(H2_PROTOCOL, "h2_protocol", 400, "client broke HTTP/2")                                      \
     X(H2_RAPID_RESET, "h2_rapid_reset", 0, "too many streams opened and reset")                    \
     X(H2_STREAM_ERRORS, "h2_stream_errors", 0, "too many errors that made us reset streams")       \
     X(H2_STREAM_FLOOD, "h2_stream_flood", 0, "too many streams beyond http2.streams")              \

@@ -37,7 +37,7 @@ struct h2_head {
     size_t fields; /* seen so far, pseudo-fields not counted */
     unsigned seen; /* pseudo-fields, a set of bits */
     unsigned cookies;
-    bool is_malformed;
+    enum why malformed; /* the first thing that was wrong; WHY_OK while nothing is */
     enum why too_large; /* WHY_OK while within the limits; then nothing more is kept */
     struct str scheme;
     struct str authority;
@@ -53,7 +53,8 @@ void h2_head_init(struct h2_head *h, enum h2_head_kind kind, struct message *m,
 void h2_head_add(struct h2_head *h, struct str name, struct str value);
 /*
  * The block is complete: joins cookies, gives a request its Host field, drops from trailers what
- * they may not have. ERR_PROTOCOL when it is malformed, ERR_LIMIT when it was larger than the
+ * they may not have. ERR_PROTOCOL when it is malformed (h->malformed says why: the reason that the
+ * same thing has in HTTP/1), ERR_LIMIT when it was larger than the
  * limits (h->too_large says why, and the message holds what came before), else OK.
  *
  * A request has method, target (of CONNECT without :protocol: the authority) and version HTTP_2; a

@@ -4,8 +4,9 @@
  * of its own (http/channel.h), writes responses. Many exchanges at a time; each request has its own
  * arena, freed when its channel ends. Used by workers, on TLS with ALPN "h2" only.
  *
- * A malformed request is a stream error: its stream is reset and nobody is told of it. What is
- * well-formed but refused (a header that is too large) is offered with its reason, as in HTTP/1.
+ * A malformed request is a stream error: its stream is reset, and it is offered with its reason
+ * only so that it is recorded; what is answered goes nowhere. What is well-formed but refused (a
+ * header that is too large) is offered with its reason and answered, as in HTTP/1.
  * A client that abuses the protocol (http/h2_guard) or breaks it loses the connection: GOAWAY, and
  * on_linger with the reason.
  *

@@ -21,8 +21,16 @@ enum pseudo {
 void h2_head_init(struct h2_head *h, enum h2_head_kind kind, struct message *m,
                   const struct h1_limits *limits)
 {
-    *h = (struct h2_head){.kind = kind, .m = m, .limits = *limits, .too_large = WHY_OK};
+    *h = (struct h2_head){
+        .kind = kind, .m = m, .limits = *limits, .malformed = WHY_OK, .too_large = WHY_OK};
     m->version = HTTP_2;
+}
+
+static void malformed(struct h2_head *h, enum why why)
+{
+    if (h->malformed == WHY_OK) {
+        h->malformed = why;
+    }
 }
 
 static enum pseudo pseudo_of(struct str name)
@@ -63,33 +71,57 @@ static int parse_status(struct str value, uint16_t *out_status)
     return OK;
 }
 
-/* Keeps a pseudo-field's value; false when it is not of its grammar. */
-static bool take_pseudo(struct h2_head *h, enum pseudo which, struct str value)
+static bool is_target(struct str value)
+{
+    return value.len > 0 && chars_all(value, CHARS_TARGET);
+}
+
+/* WHY_OK, or what is wrong with a pseudo-field's value. */
+static enum why check_pseudo(enum pseudo which, struct str value)
+{
+    uint16_t status = 0;
+    switch (which) {
+    case PSEUDO_METHOD: return field_is_token(value) ? WHY_OK : WHY_BAD_METHOD;
+    case PSEUDO_SCHEME:
+    case PSEUDO_PATH: return is_target(value) ? WHY_OK : WHY_BAD_TARGET;
+    case PSEUDO_AUTHORITY: return chars_all(value, CHARS_TARGET) ? WHY_OK : WHY_BAD_HOST;
+    case PSEUDO_PROTOCOL: return field_is_token(value) ? WHY_OK : WHY_BAD_UPGRADE;
+    case PSEUDO_STATUS: return parse_status(value, &status) == OK ? WHY_OK : WHY_BAD_FIELD;
+    case SEEN_FIELD: break;
+    }
+    return WHY_BAD_FIELD;
+}
+
+static void take_pseudo(struct h2_head *h, enum pseudo which, struct str value)
 {
     struct message *m = h->m;
     switch (which) {
     case PSEUDO_METHOD:
         m->method_text = value;
         m->method = message_method(value);
-        return field_is_token(value);
-    case PSEUDO_SCHEME: h->scheme = value; return value.len > 0 && chars_all(value, CHARS_TARGET);
-    case PSEUDO_AUTHORITY: h->authority = value; return chars_all(value, CHARS_TARGET);
-    case PSEUDO_PATH: m->target = value; return value.len > 0 && chars_all(value, CHARS_TARGET);
-    case PSEUDO_PROTOCOL: h->protocol = value; return field_is_token(value);
-    case PSEUDO_STATUS: return parse_status(value, &m->status) == OK;
+        break;
+    case PSEUDO_SCHEME: h->scheme = value; break;
+    case PSEUDO_AUTHORITY: h->authority = value; break;
+    case PSEUDO_PATH: m->target = value; break;
+    case PSEUDO_PROTOCOL: h->protocol = value; break;
+    case PSEUDO_STATUS: (void)parse_status(value, &m->status); break;
     case SEEN_FIELD: break;
     }
-    return false;
 }
 
 static void add_pseudo(struct h2_head *h, struct str name, struct str value)
 {
     enum pseudo which = pseudo_of(name);
     if ((which & pseudo_allowed(h->kind)) == 0 || (h->seen & (which | SEEN_FIELD)) != 0) {
-        h->is_malformed = true;
+        malformed(h, WHY_BAD_FIELD);
         return;
     }
     h->seen |= which;
+    enum why why = check_pseudo(which, value);
+    if (why != WHY_OK) {
+        malformed(h, why);
+        return;
+    }
     if (h->too_large != WHY_OK) {
         return;
     }
@@ -97,9 +129,7 @@ static void add_pseudo(struct h2_head *h, struct str name, struct str value)
         h->too_large = which == PSEUDO_PATH ? WHY_URI_TOO_LONG : WHY_HEADER_TOO_LARGE;
         return;
     }
-    if (!take_pseudo(h, which, arena_dup(h->m->arena, value))) {
-        h->is_malformed = true;
-    }
+    take_pseudo(h, which, arena_dup(h->m->arena, value));
 }
 
 /* RFC 9113 section 8.2.1: lower case, and a token as everywhere. */
@@ -143,7 +173,7 @@ static void take_length(struct h2_head *h, struct str value)
     bool is_number = chars_all(value, CHARS_DIGIT) &&
                      str_to_u64(value, INT64_MAX, &h->length) == OK && value.len > 0;
     if (h->has_length || !is_number) {
-        h->is_malformed = true;
+        malformed(h, WHY_BAD_FRAMING);
     }
     h->has_length = true;
 }
@@ -159,7 +189,7 @@ void h2_head_add(struct h2_head *h, struct str name, struct str value)
     h->fields++;
     enum field_id id = field_lookup(name);
     if (!is_name(name) || !is_value(value) || is_of_http1(id, value)) {
-        h->is_malformed = true;
+        malformed(h, WHY_BAD_FIELD);
     }
     if (id == FIELD_CONTENT_LENGTH) {
         take_length(h, value);
@@ -169,7 +199,7 @@ void h2_head_add(struct h2_head *h, struct str name, struct str value)
     } else if (h->too_large == WHY_OK && h->fields > h->limits.fields) {
         h->too_large = WHY_TOO_MANY_FIELDS;
     }
-    if (h->too_large != WHY_OK || h->is_malformed) {
+    if (h->too_large != WHY_OK || h->malformed != WHY_OK) {
         return;
     }
     h->cookies += id == FIELD_COOKIE;
@@ -212,61 +242,67 @@ static void join_cookies(struct message *m)
 }
 
 /* RFC 9113 section 8.3.1: :authority is what Host was; both must say the same. */
-static bool settle_host(struct h2_head *h)
+static enum why settle_host(struct h2_head *h)
 {
     struct message *m = h->m;
     const struct field *host = message_find(m, FIELD_HOST);
     if ((h->seen & PSEUDO_AUTHORITY) == 0) {
-        return true; /* none, one or several: judged with the target, as in HTTP/1 */
+        return WHY_OK; /* none, one or several: judged with the target, as in HTTP/1 */
     }
     if (host == NULL) {
         message_add(m, STR("host"), h->authority);
-        return true;
+        return WHY_OK;
     }
-    return message_count(m, FIELD_HOST) == 1 && str_ieq(host->value, h->authority);
+    bool is_same = message_count(m, FIELD_HOST) == 1 && str_ieq(host->value, h->authority);
+    return is_same ? WHY_OK : WHY_BAD_HOST;
 }
 
 /* RFC 9113 sections 8.3.1 and 8.5, RFC 8441 section 4. */
-static bool settle_request(struct h2_head *h)
+static enum why settle_request(struct h2_head *h)
 {
     struct message *m = h->m;
     const unsigned plain = PSEUDO_METHOD | PSEUDO_SCHEME | PSEUDO_PATH;
-    if (m->method == METHOD_CONNECT && (h->seen & PSEUDO_PROTOCOL) == 0) {
+    bool is_connect = m->method == METHOD_CONNECT;
+    bool is_extended = (h->seen & PSEUDO_PROTOCOL) != 0;
+    if (is_connect && !is_extended) {
         if ((h->seen & (PSEUDO_SCHEME | PSEUDO_PATH)) != 0 || h->authority.len == 0) {
-            return false;
+            return WHY_BAD_REQUEST_LINE;
         }
         m->target = h->authority;
         return settle_host(h);
     }
     if ((h->seen & plain) != plain) {
-        return false;
+        return WHY_BAD_REQUEST_LINE;
     }
-    if ((h->seen & PSEUDO_PROTOCOL) != 0 &&
-        (m->method != METHOD_CONNECT || (h->seen & PSEUDO_AUTHORITY) == 0)) {
-        return false;
+    if (is_extended && (!is_connect || (h->seen & PSEUDO_AUTHORITY) == 0)) {
+        return WHY_BAD_UPGRADE;
     }
     bool is_star = m->method == METHOD_OPTIONS && str_eq(m->target, STR("*"));
-    return (is_star || m->target.ptr[0] == '/') && settle_host(h);
+    return is_star || m->target.ptr[0] == '/' ? settle_host(h) : WHY_BAD_TARGET;
+}
+
+static enum why settle(struct h2_head *h)
+{
+    switch (h->kind) {
+    case H2_HEAD_REQUEST: return settle_request(h);
+    case H2_HEAD_RESPONSE:
+        h->m->reason = message_reason(h->m->status);
+        return (h->seen & PSEUDO_STATUS) != 0 ? WHY_OK : WHY_BAD_FIELD;
+    case H2_HEAD_TRAILERS: trailer_filter(h->m); break;
+    }
+    return WHY_OK;
 }
 
 int h2_head_end(struct h2_head *h)
 {
-    struct message *m = h->m;
-    if (h->is_malformed) {
-        return ERR_PROTOCOL;
-    }
-    if (h->too_large != WHY_OK) {
+    if (h->malformed == WHY_OK && h->too_large != WHY_OK) {
         return ERR_LIMIT;
     }
-    if (h->cookies > 1) {
-        join_cookies(m);
+    if (h->malformed == WHY_OK) {
+        if (h->cookies > 1) {
+            join_cookies(h->m);
+        }
+        h->malformed = settle(h);
     }
-    switch (h->kind) {
-    case H2_HEAD_REQUEST: return settle_request(h) ? OK : ERR_PROTOCOL;
-    case H2_HEAD_RESPONSE:
-        m->reason = message_reason(m->status);
-        return (h->seen & PSEUDO_STATUS) != 0 ? OK : ERR_PROTOCOL;
-    case H2_HEAD_TRAILERS: trailer_filter(m); break;
-    }
-    return OK;
+    return h->malformed == WHY_OK ? OK : ERR_PROTOCOL;
 }

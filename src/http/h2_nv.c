@@ -87,8 +87,8 @@ static int add_response_length(const struct message *m, struct body body, bool i
     }
     if (body.kind == BODY_LENGTH) {
         add_length(m, body.length, nvs);
-    } else if (body.kind == BODY_NONE) {
-        add_length(m, 0, nvs);
+    } else if (body.kind == BODY_NONE && message_find(m, FIELD_CONTENT_LENGTH) != NULL) {
+        add_length(m, 0, nvs); /* END_STREAM says it too; without a length it may be gRPC's */
     }
     return OK;
 }

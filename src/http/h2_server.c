@@ -84,12 +84,12 @@ static bool take_body(struct h2_stream *st, const struct h2_head *head, bool end
     return true;
 }
 
-/* What is well-formed and still not served. */
+/* Why a request is not served; WHY_OK if it is. */
 static enum why judge(const struct h2_server *v, const struct h2_head *head, int err)
 {
     struct str scheme = v->is_tls ? STR("https") : STR("http");
-    if (err == ERR_LIMIT) {
-        return head->too_large;
+    if (err != OK) {
+        return err == ERR_LIMIT ? head->too_large : head->malformed;
     }
     if (head->scheme.len > 0 && !str_ieq(head->scheme, scheme)) {
         return WHY_BAD_TARGET; /* RFC 9110 section 7.4 */
@@ -101,12 +101,12 @@ static void on_head(struct h2_stream *st, struct h2_head *head, int err, bool en
 {
     struct h2_server *v = server_of(st->session);
     struct body body;
-    if (err == ERR_PROTOCOL || !take_body(st, head, ended, &body)) {
-        h2_stream_malformed(st, err == ERR_PROTOCOL ? WHY_BAD_FIELD : WHY_BAD_FRAMING);
-        return;
-    }
-    st->method = head->m->method;
     enum why bad = judge(v, head, err);
+    st->method = head->m->method;
+    if (!take_body(st, head, ended, &body) && err != ERR_PROTOCOL) {
+        err = ERR_PROTOCOL;
+        bad = WHY_BAD_FRAMING;
+    }
     if (bad == WHY_OK && head->protocol.len > 0) {
         bad = h2_upgrade_request(st, head, &body);
     }
@@ -116,6 +116,9 @@ static void on_head(struct h2_stream *st, struct h2_head *head, int err, bool en
     }
     count_request(v);
     v->is_idle = false;
+    if (err == ERR_PROTOCOL) {
+        h2_stream_malformed(st, bad); /* first: whatever is answered goes nowhere */
+    }
     v->events->on_request(v->arg, &st->channel, head->m, body, bad);
 }
 
@@ -171,9 +174,8 @@ static enum why gone_why(const struct h2_session *s, int err)
 
 static enum why reset_why(const struct h2_stream *st, uint32_t code)
 {
-    (void)st;
     (void)code;
-    return WHY_CLIENT_ABORT;
+    return st->is_fault ? WHY_H2_PROTOCOL : WHY_CLIENT_ABORT;
 }
 
 static uint32_t reset_code(const struct h2_stream *st, enum why why)

@@ -212,6 +212,11 @@ void h2_session_part_final(struct h2_session *s)
     h2_session_wake(s);
 }
 
+void h2_session_note_reset(struct h2_session *s, int32_t id)
+{
+    s->reset_ids[s->reset_count++ % H2_RESETS] = id;
+}
+
 /* ---- output ---- */
 
 /* Frames into `out`, as many as fit one write. */
@@ -356,6 +361,7 @@ static void on_work(void *arg)
         settle_streams(s); /* what was sent made room, or ended a stream */
     }
     bury(s);
+    s->window_changed = false;
     if (s->state < H2_SESSION_LINGER) {
         advance(s);
     }

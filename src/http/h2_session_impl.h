@@ -46,6 +46,7 @@
 #define H2_HELD_HIGH    (2 * 1024 * 1024)
 #define H2_STREAM_SHARE (16 * 1024)
 
+#define H2_RESETS     128
 #define H2_FRAME_HEAD 9
 
 enum h2_session_state {
@@ -120,7 +121,11 @@ struct h2_session {
     enum why part_why; /* with a parting */
     bool blocked;      /* the stream took no more: wait for STREAM_WRITABLE */
     struct list streams;
-    struct list dead; /* freed at the end of the turn */
+    struct list dead;             /* freed at the end of the turn */
+    int32_t last_id;              /* the greatest stream that the peer has opened */
+    int32_t reset_ids[H2_RESETS]; /* streams that we reset lately: what is still on its way to */
+    unsigned reset_count;         /* them is ignored (RFC 9113 section 5.1) */
+    bool window_changed;          /* the peer's SETTINGS have changed the windows of its streams */
     unsigned stream_count;
     size_t held; /* bytes that wait in all streams */
 
@@ -147,6 +152,7 @@ struct h2_stream {
     struct list node; /* in session.streams, later in session.dead */
     int32_t id;
     bool is_open;
+    bool is_fault;    /* nghttp2 resets it for an error of the peer's */
     bool is_reset;    /* RST_STREAM is on its way or has come: nothing is delivered any more */
     enum why failure; /* found inside an op, told at the end of the turn; WHY_NONE if none */
     struct arena own_arena;
@@ -189,6 +195,8 @@ void h2_session_set_timing(struct h2_session *s, const struct h2_timing *timing)
 void h2_session_start(struct h2_session *s, struct str early);
 /* At the end of the turn: tell what ops found out, send, free what is over. */
 void h2_session_wake(struct h2_session *s);
+/* Remembers that we have reset stream `id`. */
+void h2_session_note_reset(struct h2_session *s, int32_t id);
 /* The connection is finished: GOAWAY with `code` and why_text as debug data, then linger. */
 void h2_session_fail(struct h2_session *s, enum why why, uint32_t code);
 /* A graceful end: streams that exist are served, new ones not (RFC 9113 section 6.8: a notice, a

@@ -25,10 +25,44 @@ static int go_on(const struct h2_session *s)
     return s->state == H2_SESSION_OPEN ? 0 : NGHTTP2_ERR_CALLBACK_FAILURE;
 }
 
+static bool was_reset_by_us(const struct h2_session *s, int32_t id)
+{
+    for (unsigned i = 0; i < H2_RESETS; i++) {
+        if (s->reset_ids[i] == id) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/*
+ * What nghttp2 1.52 lets pass. RFC 9113 section 4.2: no frame is larger than we allow (it does not
+ * look at CONTINUATION). Sections 5.1 and 5.1.1: HEADERS for a stream that has closed, or that was
+ * never opened and lies below one that was (it ignores them in silence).
+ */
+static uint32_t check_frame(const struct h2_session *s, const nghttp2_frame_hd *hd)
+{
+    if (hd->length > s->limits.frame) {
+        return NGHTTP2_FRAME_SIZE_ERROR;
+    }
+    bool is_past = s->role->is_server && hd->type == NGHTTP2_HEADERS && hd->stream_id % 2 == 1 &&
+                   hd->stream_id <= s->last_id;
+    if (is_past && nghttp2_session_find_stream(s->ng, hd->stream_id) == NULL &&
+        !was_reset_by_us(s, hd->stream_id)) {
+        return NGHTTP2_STREAM_CLOSED;
+    }
+    return NGHTTP2_NO_ERROR;
+}
+
 static int on_begin_frame(nghttp2_session *ng, const nghttp2_frame_hd *hd, void *user_data)
 {
     struct h2_session *s = session_of(user_data);
+    uint32_t code = check_frame(s, hd);
     (void)ng;
+    if (code != NGHTTP2_NO_ERROR) {
+        h2_session_fail(s, WHY_H2_PROTOCOL, code);
+        return NGHTTP2_ERR_CALLBACK_FAILURE;
+    }
     if (s->role->on_frame != NULL) {
         enum why why = s->role->on_frame(s, hd);
         if (why != WHY_OK) {
@@ -72,9 +106,11 @@ static int on_begin_headers(nghttp2_session *ng, const nghttp2_frame *frame, voi
         return 0;
     }
     if (frame->headers.cat == NGHTTP2_HCAT_REQUEST) {
+        s->last_id = id > s->last_id ? id : s->last_id;
         struct h2_stream *st = s->role->on_open(s, id);
         if (st == NULL) {
             (void)nghttp2_submit_rst_stream(ng, NGHTTP2_FLAG_NONE, id, NGHTTP2_REFUSED_STREAM);
+            h2_session_note_reset(s, id);
             return s->state == H2_SESSION_OPEN ? NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE
                                                : NGHTTP2_ERR_CALLBACK_FAILURE;
         }
@@ -121,7 +157,8 @@ static void end_block(struct h2_session *s, bool ended)
         return;
     }
     if (err != OK || !ended) { /* RFC 9113 section 8.1: trailers end the stream */
-        h2_stream_malformed(st, err == ERR_LIMIT ? s->head.too_large : WHY_BAD_FIELD);
+        enum why why = err == ERR_PROTOCOL ? s->head.malformed : WHY_BAD_FIELD;
+        h2_stream_malformed(st, err == ERR_LIMIT ? s->head.too_large : why);
         return;
     }
     st->in_trailers = s->head.m;
@@ -153,6 +190,7 @@ static int on_frame_recv(nghttp2_session *ng, const nghttp2_frame *frame, void *
         }
         break;
     case NGHTTP2_SETTINGS:
+        s->window_changed |= (frame->hd.flags & NGHTTP2_FLAG_ACK) == 0;
         if ((frame->hd.flags & NGHTTP2_FLAG_ACK) == 0 && s->role->on_settings != NULL) {
             s->role->on_settings(s);
         }
@@ -223,14 +261,24 @@ static void after_error_sent(struct h2_session *s, const nghttp2_frame *frame)
         }
         return;
     }
-    const struct h2_stream *st = stream_of(s, frame->hd.stream_id);
-    bool is_ours =
-        st != NULL ? st->is_reset : frame->rst_stream.error_code == NGHTTP2_REFUSED_STREAM;
-    if (!is_ours && s->role->on_fault != NULL) {
-        enum why why = s->role->on_fault(s);
-        if (why != WHY_OK) {
-            h2_session_fail(s, why, NGHTTP2_ENHANCE_YOUR_CALM);
-        }
+    struct h2_stream *st = stream_of(s, frame->hd.stream_id);
+    uint32_t code = frame->rst_stream.error_code;
+    if (st != NULL ? st->is_reset : code == NGHTTP2_REFUSED_STREAM) {
+        return; /* by us */
+    }
+    if (st != NULL) {
+        st->is_fault = true;
+        h2_session_note_reset(s, st->id);
+    }
+    if (code == NGHTTP2_FLOW_CONTROL_ERROR && s->window_changed) {
+        /* RFC 9113 section 6.9.2: SETTINGS that lift a window too high are the connection's error
+         * (nghttp2 1.52 resets the stream only). */
+        h2_session_fail(s, WHY_H2_PROTOCOL, NGHTTP2_FLOW_CONTROL_ERROR);
+        return;
+    }
+    enum why why = s->role->on_fault != NULL ? s->role->on_fault(s) : WHY_OK;
+    if (why != WHY_OK) {
+        h2_session_fail(s, why, NGHTTP2_ENHANCE_YOUR_CALM);
     }
 }
 

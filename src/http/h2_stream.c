@@ -70,6 +70,7 @@ static void send_reset(struct h2_stream *st, uint32_t code)
 {
     if (st->is_open && !st->is_reset && st->session->state == H2_SESSION_OPEN) {
         (void)nghttp2_submit_rst_stream(st->session->ng, NGHTTP2_FLAG_NONE, st->id, code);
+        h2_session_note_reset(st->session, st->id);
     }
     st->is_reset = true;
     h2_session_wake(st->session);

@@ -94,11 +94,18 @@ static void count_end(struct conn *c, enum why why)
     buf_fini(&labels);
 }
 
+/* HTTP/2 broken or abused: such a request may never have become one, so that no access record tells
+ * of it. */
+static bool is_offence(enum why why)
+{
+    return why >= WHY_H2_PROTOCOL && why <= WHY_H2_CONTROL_FLOOD;
+}
+
 static void log_end_of(const struct conn *c, enum why why)
 {
     struct log_line line;
     char text[ADDR_TEXT_MAX];
-    log_begin(&line, LOG_DEBUG, "connection_closed");
+    log_begin(&line, is_offence(why) ? LOG_INFO : LOG_DEBUG, "connection_closed");
     log_field_c(&line, "client", addr_print(&c->client, text));
     log_field_c(&line, "reason", why_label(why));
     if (c->detail != NULL) {

@@ -73,8 +73,15 @@ static void on_early_end(void *arg)
 
 static void on_client_abort(void *arg, enum why why)
 {
-    struct exchange *ex = arg;
+    exchange_client_gone(arg, why);
+}
+
+void exchange_client_gone(struct exchange *ex, enum why why)
+{
     ex->client = NULL;
+    if (ex->status == 0 && why != WHY_CLIENT_ABORT) {
+        ex->status = (uint16_t)why_status(why); /* broken by the client: as if it could be told */
+    }
     exchange_finish(ex, why);
 }
 

@@ -85,6 +85,8 @@ struct exchange {
 
 /* The only place that changes the state. */
 void exchange_set_state(struct exchange *ex, enum exchange_state state);
+/* The client's channel is gone: ends without an answer. */
+void exchange_client_gone(struct exchange *ex, enum why why);
 /* The one end: access record, counters, link and reference given back; freed at the turn's end. */
 void exchange_finish(struct exchange *ex, enum why why);
 

@@ -321,11 +321,10 @@ static void on_client_bad(void *arg, enum why why)
 static void on_client_abort(void *arg, enum why why)
 {
     struct exchange *ex = arg;
-    ex->client = NULL;
     if (ex->state == EX_TUNNEL && (why == WHY_CLIENT_ABORT || why == WHY_TUNNEL_DONE)) {
         why = WHY_TUNNEL_DONE;
     }
-    exchange_finish(ex, why);
+    exchange_client_gone(ex, why);
 }
 
 static const struct channel_events client_events = {

@@ -151,3 +151,27 @@ def test_stop_says_goaway(door, service, client):
     c.until(lambda: c.goaway is not None)
     assert c.goaway.error_code == 0
     assert d.wait() == 0
+
+
+def test_malformed_leaves_a_record(door, service, client):
+    d = site(door, service())
+    c = client(d)
+    c.h2.config.validate_outbound_headers = False
+    c.h2.config.normalize_outbound_headers = False
+    bad = c.request(headers=[("X-Upper", "1")])
+    c.until(lambda: bad in c.resets)
+    assert c.resets[bad] == 1  # PROTOCOL_ERROR
+    record = d.wait_log("access", protocol="HTTP/2")[0]
+    assert (record["status"], record["reason"], record["method"]) == (400, "bad_field", "GET")
+    assert d.metric("requests_total", reason="bad_field") == 1
+    assert c.answer(c.request())[0] == b"200"
+
+
+def test_length_and_data_differ(door, service, client):
+    d = site(door, service())
+    c = client(d)
+    stream = c.request(method="POST", headers=[("content-length", "5")], end=False)
+    c.h2.send_data(stream, b"four")
+    c.socket.sendall(c.h2.data_to_send() + bytes([0, 0, 0, 0, 1, 0, 0, 0, stream]))
+    record = d.wait_log("access", protocol="HTTP/2")[0]
+    assert (record["status"], record["reason"]) == (400, "bad_framing")
