@@ -66,6 +66,7 @@ int err_from_errno(int errno_value);
     X(HANDSHAKE_TIMEOUT, "handshake_timeout", 0,                                                   \
       "TLS handshake not done within timeouts.handshake")                                          \
     X(HANDSHAKE_FAILED, "handshake_failed", 0, "TLS handshake failed")                             \
+    X(CLIENT_CERT, "client_cert", 0, "no valid client certificate in the TLS handshake")           \
     X(UNKNOWN_NAME, "unknown_name", 0, "no certificate for the name in the TLS handshake")         \
     X(TLS_ERROR, "tls_error", 0, "TLS error on an open connection")                                \
     X(PLAIN_ON_TLS, "plain_on_tls", 400, "plain HTTP sent to the HTTPS port")                      \

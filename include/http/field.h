@@ -16,6 +16,7 @@ enum field_flag {
     FIELD_CLIENT = 4,    /* says who the client is: only a trusted peer may */
     FIELD_PROTECTED = 8, /* Connection may not name it (Host, X-Forwarded-For ...) */
     FIELD_SINGLE = 16,   /* may stand once only */
+    FIELD_IDENTITY = 32, /* says what TLS proved of the client: only we may */
 };
 
 /* X(NAME, "lower-case-name", flags) */
@@ -49,7 +50,10 @@ enum field_flag {
     X(X_FORWARDED_PORT, "x-forwarded-port", FIELD_CLIENT | FIELD_PROTECTED)                        \
     X(X_FORWARDED_SERVER, "x-forwarded-server", FIELD_CLIENT | FIELD_PROTECTED)                    \
     X(X_REAL_IP, "x-real-ip", FIELD_CLIENT | FIELD_PROTECTED)                                      \
-    X(FORWARDED, "forwarded", FIELD_CLIENT | FIELD_PROTECTED)
+    X(FORWARDED, "forwarded", FIELD_CLIENT | FIELD_PROTECTED)                                      \
+    X(X_CLIENT_CERT_SUBJECT, "x-client-cert-subject", FIELD_IDENTITY | FIELD_PROTECTED)            \
+    X(X_CLIENT_CERT_VERIFIED, "x-client-cert-verified", FIELD_IDENTITY | FIELD_PROTECTED)          \
+    X(X_CLIENT_CERT_FINGERPRINT, "x-client-cert-fingerprint", FIELD_IDENTITY | FIELD_PROTECTED)
 
 enum field_id {
     FIELD_OTHER,

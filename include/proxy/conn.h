@@ -42,6 +42,12 @@ const struct addr *conn_known_client(const struct conn *c);
 bool conn_is_tls(const struct conn *c);
 /* Whether this connection's certificate covers `host`; true without TLS. */
 bool conn_covers(const struct conn *c, struct str host);
+/* Whether this connection may ask for `host` by what `now` demands of clients; true without TLS. */
+struct tls_server;
+struct tls_peer;
+bool conn_admits(const struct conn *c, const struct tls_server *now, struct str host);
+/* The client's verified certificate; NULL if it has none. Lives as long as the connection. */
+const struct tls_peer *conn_peer(const struct conn *c);
 /* "TLSv1.3", or "" without TLS. */
 const char *conn_tls_version(const struct conn *c);
 /* Where the connection's exchanges stand (struct exchange links itself in). */

@@ -40,6 +40,8 @@
     X(TLS_FULL, "tls_handshakes_total", COUNTER, "kind=\"full\"", "TLS handshakes done.")          \
     X(TLS_RESUMED, "tls_handshakes_total", COUNTER, "kind=\"resumed\"", "TLS handshakes done.")    \
     X(TLS_FAILED, "tls_handshakes_failed_total", COUNTER, "", "TLS handshakes that failed.")       \
+    X(TLS_CLIENT_CERT_REFUSED, "tls_client_certs_refused_total", COUNTER, "",                      \
+      "TLS handshakes that failed for want of a valid client certificate.")                        \
     X(CLIENT_BYTES_IN, "client_bytes_total", COUNTER, "direction=\"in\"",                          \
       "Bytes on client connections, as on the wire.")                                              \
     X(CLIENT_BYTES_OUT, "client_bytes_total", COUNTER, "direction=\"out\"",                        \

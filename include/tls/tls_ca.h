@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Files of certificate authorities: where the system keeps its own, and whether bytes are one. The
- * loader asks; nothing is trusted here yet.
+ * Files of certificate authorities: where the system keeps its own, whether bytes are one (loader),
+ * and how they come to be trusted (workers).
  */
 #ifndef HIVEDOOR_TLS_TLS_CA_H
 #define HIVEDOOR_TLS_TLS_CA_H
@@ -20,5 +20,10 @@ const char *tls_ca_system(void);
 /* Whether these bytes are PEM with at least one certificate and no broken one; *out_count how many.
  * ERR_NOT_FOUND: none; ERR_SYNTAX: one is broken. */
 int tls_ca_check(struct str pem, size_t *out_count) MUST_USE;
+
+/* Every certificate of the PEM becomes a trust anchor of the store. ERR_SYNTAX: one is broken, or
+ * there is none. */
+struct x509_store_st;
+int tls_ca_trust(struct x509_store_st *store, struct str pem) MUST_USE;
 
 #endif

@@ -14,6 +14,7 @@
 
 #include "base/err.h"
 #include "base/str.h"
+#include "tls/tls_auth.h"
 #include "tls/tls_hello.h"
 #include "tls/tls_match.h"
 #include "tls/tls_sni.h"
@@ -27,12 +28,14 @@ struct tls_settings {
     int min_version;         /* TLS1_2_VERSION or TLS1_3_VERSION */
     struct str default_name; /* certificate for no or an unknown name; empty: refuse; copied */
     const struct tls_ticket_ring
-        *tickets;            /* borrowed, lives as long as the worker, changes in place */
-    const char *const *alpn; /* offered protocols, best first, NULL-terminated; borrowed */
+        *tickets;                     /* borrowed, lives as long as the worker, changes in place */
+    const char *const *alpn;          /* offered protocols, best first, NULL-terminated; borrowed */
+    const struct tls_auth_rule *auth; /* who is asked for a certificate; read during the call */
+    size_t auth_count;
 };
 
 /* Takes references on the certificates. Never fails on a single bad certificate: that is found by
- * the loader (tls_server_verify). */
+ * the loader (tls_server_verify). ERR_TLS; ERR_SYNTAX if the authority of an auth rule is none. */
 int tls_server_new(const struct tls_set *set, const struct tls_settings *settings,
                    struct tls_server **out_server) MUST_USE;
 struct tls_server *tls_server_ref(struct tls_server *t);
@@ -42,20 +45,24 @@ void tls_server_unref(struct tls_server *t);
 int tls_server_verify(struct tls_server *t, const struct tls_cert **out_bad) MUST_USE;
 /*
  * What the ClientHello of one connection led to. Filled in during the handshake, before a session
- * is looked at: the session id context is the SHA-256 of the name asked for, so that a session made
- * under one name is never resumed under another, not even where both share a certificate.
+ * is looked at: the session id context is a digest of the name asked for and of what is asked of
+ * clients that come for it, so that a session made under one name is never resumed under another,
+ * not even where both share a certificate, nor under another authority for clients.
  */
 struct tls_pick {
-    struct tls_server *server;     /* borrowed */
-    struct tls_identity *identity; /* borrowed from the server; NULL until chosen */
-    int err;                       /* ERR_NOT_FOUND: refused, no certificate for the name */
-    size_t name_len;               /* 0: no name was sent */
-    char name[TLS_NAME_MAX + 1];   /* lower case */
+    struct tls_server *server;       /* borrowed */
+    struct tls_identity *identity;   /* borrowed from the server; NULL until chosen */
+    const struct tls_policy *policy; /* borrowed; NULL: no certificate is asked for */
+    int err;                         /* ERR_NOT_FOUND: refused, no certificate for the name */
+    size_t name_len;                 /* 0: no name was sent */
+    char name[TLS_NAME_MAX + 1];     /* lower case */
 };
 struct ssl_st;
 /* For tls_stream: a new server-side SSL, the caller's; `pick` is set up, must outlive it, and is
  * its app data. ERR_TLS with the OpenSSL error left on the queue. */
 int tls_server_ssl(struct tls_server *t, struct tls_pick *pick, struct ssl_st **out_ssl) MUST_USE;
+/* What is asked of clients that come for `name` (lower case); NULL: nothing. Borrowed. */
+const struct tls_policy *tls_server_policy(const struct tls_server *t, struct str name);
 /* Whether a TLS client asking for `name` (lower case) would get a certificate of that name. */
 bool tls_server_has(const struct tls_server *t, struct str name);
 

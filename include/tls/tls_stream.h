@@ -38,7 +38,7 @@ void tls_stream_feed(struct stream *s, struct str early);
 /*
  * Drives the handshake; call when readable (and once at the start). OK when done (stays OK),
  * ERR_AGAIN, ERR_TLS, ERR_NOT_FOUND (refused: no certificate for the name; alert sent),
- * ERR_DENIED (as a client: the service's certificate is not accepted; alert sent),
+ * ERR_DENIED (the peer's certificate is not accepted, or missing where it must be; alert sent),
  * ERR_PROTOCOL (the first bytes are plain HTTP), ERR_EOF (closed before the first byte) or
  * ERR_RESET. After a failure the same answer comes again. After ERR_PROTOCOL what is written goes
  * out as it is, so that the client can be told in its own language; nothing can be read.
@@ -57,6 +57,15 @@ struct tls_info {
 void tls_stream_info(const struct stream *s, struct tls_info *out_info);
 /* Whether the certificate of this connection covers `host` (lower case). */
 bool tls_stream_covers(const struct stream *s, struct str host);
+/*
+ * Whether a request for `host` (lower case) may be answered here, by what `now`, the server side of
+ * the current generation, asks of clients. A host that asks for a certificate is only served on a
+ * connection that was opened for this very name, under the same authority, by a client that showed
+ * what is required and is still in time.
+ */
+bool tls_stream_admits(const struct stream *s, const struct tls_server *now, struct str host);
+/* The client's verified certificate, or NULL; borrowed from the stream. */
+const struct tls_peer *tls_stream_peer(const struct stream *s);
 /* A few words for the log on the last OpenSSL error of this stream ("unsupported protocol"), or on
  * what is wrong with the peer's certificate ("certificate has expired"); static storage. */
 const char *tls_stream_error(const struct stream *s);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "config/client_rules.h"
 #include "config/coverage.h"
 #include "config/store.h"
 #include "daemon/masked.h"
@@ -81,7 +82,11 @@ static int try_once(const struct model *m, const struct tls_set *set,
     if (err != OK) {
         return err;
     }
+    struct tls_auth_rule *rules = NULL;
+    size_t rule_count = client_rules(m, &rules);
     struct tls_settings settings = {
+        .auth = rules,
+        .auth_count = rule_count,
         .min_version = m->tls_min,
         .default_name = m->unknown_site,
         .tickets = &ring,
@@ -94,6 +99,7 @@ static int try_once(const struct model *m, const struct tls_set *set,
         *out_bad = bad;
         tls_server_unref(server);
     }
+    free(rules);
     mem_wipe(&ring, sizeof(ring));
     return err;
 }

@@ -62,6 +62,9 @@ enum field_id field_lookup(struct str name)
         return one_of(name, FIELD_X_FORWARDED_HOST, FIELD_X_FORWARDED_PORT, FIELD_PROXY_CONNECTION);
     case 17: return one_of(name, FIELD_TRANSFER_ENCODING, FIELD_X_FORWARDED_PROTO, FIELD_OTHER);
     case 18: return one_of(name, FIELD_X_FORWARDED_SERVER, FIELD_OTHER, FIELD_OTHER);
+    case 21: return one_of(name, FIELD_X_CLIENT_CERT_SUBJECT, FIELD_OTHER, FIELD_OTHER);
+    case 22: return one_of(name, FIELD_X_CLIENT_CERT_VERIFIED, FIELD_OTHER, FIELD_OTHER);
+    case 25: return one_of(name, FIELD_X_CLIENT_CERT_FINGERPRINT, FIELD_OTHER, FIELD_OTHER);
     default: return FIELD_OTHER;
     }
 }

@@ -2,17 +2,17 @@
 #include "http/forwarded.h"
 
 /* An untrusted client must not get such a name past us with "_" either. */
-static bool speaks_of_client(const struct field *f)
+static bool has_flag(const struct field *f, unsigned flags)
 {
     enum field_id id = f->id == FIELD_OTHER ? field_lookup_blurred(f->name) : f->id;
-    return (field_flags(id) & FIELD_CLIENT) != 0;
+    return (field_flags(id) & flags) != 0;
 }
 
-static void remove_all(struct message *m)
+static void remove_all(struct message *m, unsigned flags)
 {
     size_t kept = 0;
     for (size_t i = 0; i < m->field_count; i++) {
-        if (!speaks_of_client(&m->fields[i])) {
+        if (!has_flag(&m->fields[i], flags)) {
             m->fields[kept++] = m->fields[i];
         }
     }
@@ -60,16 +60,30 @@ static void append_client(struct message *m, const struct addr *client)
     message_add(m, STR("X-Forwarded-For"), str_n(dst, earlier.len + own.len));
 }
 
+static void add_cert(struct message *m, const struct forwarded_cert *cert)
+{
+    message_add(m, STR("X-Client-Cert-Verified"), cert != NULL ? STR("yes") : STR("no"));
+    if (cert == NULL) {
+        return;
+    }
+    message_add(m, STR("X-Client-Cert-Fingerprint"), cert->fingerprint);
+    /* Escaped where it was made; a subject that is no value all the same is not told. */
+    if (cert->subject.len > 0 && field_is_value(cert->subject)) {
+        message_add(m, STR("X-Client-Cert-Subject"), cert->subject);
+    }
+}
+
 void forwarded_apply(struct message *m, const struct forwarded *f)
 {
-    if (!f->trusted) {
-        remove_all(m);
-    }
+    remove_all(m, f->trusted ? FIELD_IDENTITY : FIELD_IDENTITY | FIELD_CLIENT);
     append_client(m, f->client);
     if (message_find(m, FIELD_X_FORWARDED_PROTO) == NULL) {
         message_add(m, STR("X-Forwarded-Proto"), f->tls ? STR("https") : STR("http"));
     }
     if (f->host.len > 0 && message_find(m, FIELD_X_FORWARDED_HOST) == NULL) {
         message_add(m, STR("X-Forwarded-Host"), f->host);
+    }
+    if (f->asked) {
+        add_cert(m, f->cert);
     }
 }

@@ -33,7 +33,7 @@ static const struct str refused[] = {
 static bool is_refused(struct str name)
 {
     if ((field_flags(field_lookup(name)) &
-         (FIELD_HOP | FIELD_FRAMING | FIELD_CLIENT | FIELD_PROTECTED)) != 0) {
+         (FIELD_HOP | FIELD_FRAMING | FIELD_CLIENT | FIELD_IDENTITY | FIELD_PROTECTED)) != 0) {
         return true;
     }
     for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++) {

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "exchange_impl.h"
+#include "tls/tls_auth.h"
 
 /* A client chooses these: they must leave room in the line for what became of the request. */
 #define METHOD_LOGGED_MAX 32
@@ -39,6 +40,10 @@ static void write_request(struct log_line *line, const struct exchange *ex)
     log_field_c(line, "protocol", version_text(ex->request->version));
     if (ex->port_tls) {
         log_field_c(line, "tls", conn_tls_version(ex->conn));
+        const struct tls_peer *peer = conn_peer(ex->conn);
+        if (peer != NULL) {
+            log_field_c(line, "client_cert", peer->fingerprint);
+        }
     }
 }
 

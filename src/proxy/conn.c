@@ -181,6 +181,16 @@ bool conn_covers(const struct conn *c, struct str host)
     return c->port != PROXY_PORT_HTTPS || tls_stream_covers(c->stream, host);
 }
 
+bool conn_admits(const struct conn *c, const struct tls_server *now, struct str host)
+{
+    return c->port != PROXY_PORT_HTTPS || tls_stream_admits(c->stream, now, host);
+}
+
+const struct tls_peer *conn_peer(const struct conn *c)
+{
+    return c->port != PROXY_PORT_HTTPS || c->stream == NULL ? NULL : tls_stream_peer(c->stream);
+}
+
 const char *conn_tls_version(const struct conn *c)
 {
     return c->tls_version == NULL ? "" : c->tls_version;

@@ -81,6 +81,9 @@ static void handshake_failed(struct conn *c, int err)
         ssize_t n = send(c->stream->fd, plain_answer, sizeof(plain_answer) - 1,
                          MSG_NOSIGNAL | MSG_DONTWAIT);
         (void)n;
+    } else if (err == ERR_DENIED) {
+        why = WHY_CLIENT_CERT;
+        counter_inc(c->proxy->slot, COUNTER_TLS_CLIENT_CERT_REFUSED);
     } else if (err == ERR_EOF) {
         why = WHY_CLIENT_CLOSED;
     } else if (err == ERR_RESET) {

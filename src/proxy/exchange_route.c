@@ -6,6 +6,7 @@
 #include "route/capture.h"
 #include "route/path.h"
 #include "route/table.h"
+#include "tls/tls_auth.h"
 #include "upstream/made.h"
 
 #include <stdio.h>
@@ -116,7 +117,15 @@ static int rewrite_request(struct exchange *ex)
     if (ex->request_body.kind != BODY_NONE) {
         ex->hop.upgrade = (struct str){0}; /* a body and a switch of protocols: the body wins */
     }
-    struct forwarded f = {.client = conn_known_client(ex->conn),
+    const struct tls_peer *peer = conn_peer(ex->conn);
+    struct forwarded_cert cert = {.subject = {"", 0}};
+    if (peer != NULL) {
+        cert.subject = arena_dup(ex->arena, str_of(peer->subject));
+        cert.fingerprint = arena_dup(ex->arena, str_of(peer->fingerprint));
+    }
+    struct forwarded f = {.asked = ex->site->client_auth.ca != NULL,
+                          .cert = peer != NULL ? &cert : NULL,
+                          .client = conn_known_client(ex->conn),
                           .tls = ex->port_tls,
                           .host = ex->target.authority,
                           .trusted = is_trusted(ex)};
@@ -200,23 +209,31 @@ static void to_service(struct exchange *ex, size_t site_index)
 
 static void on_plain_port(struct exchange *ex, size_t site_index)
 {
+    bool asks_cert = ex->site->client_auth.ca != NULL;
     bool asks_password =
         ex->site->rules.basic_auth != NULL && ex->site->http == MODEL_HTTP_REDIRECT;
-    if (ex->site->redirect.len > 0 && !asks_password) {
+    if (ex->site->redirect.len > 0 && !asks_password && !asks_cert) {
         redirect_site(ex);
         return;
     }
     switch (ex->site->http) {
     case MODEL_HTTP_REDIRECT: redirect_to_https(ex); return; /* before any policy */
-    case MODEL_HTTP_SERVE: to_service(ex, site_index); return;
+    case MODEL_HTTP_SERVE:
+        if (asks_cert) { /* no configuration loads with this */
+            exchange_fail(ex, WHY_SITE_OFF);
+            return;
+        }
+        to_service(ex, site_index);
+        return;
     case MODEL_HTTP_OFF: exchange_fail(ex, WHY_SITE_OFF); return;
     }
 }
 
 static void on_tls_port(struct exchange *ex, size_t site_index)
 {
-    if (!conn_covers(ex->conn, ex->target.host)) {
-        exchange_fail(ex, WHY_MISDIRECTED);
+    if (!conn_covers(ex->conn, ex->target.host) ||
+        !conn_admits(ex->conn, ex->settings->tls, ex->target.host)) {
+        exchange_fail(ex, WHY_MISDIRECTED); /* RFC 9110 section 15.5.20 */
     } else if (ex->site->redirect.len > 0) {
         redirect_site(ex);
     } else {

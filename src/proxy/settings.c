@@ -2,6 +2,7 @@
 #include "proxy/settings.h"
 
 #include "base/mem.h"
+#include "config/client_rules.h"
 #include "proxy/policy_auth.h"
 #include "proxy_impl.h"
 
@@ -100,12 +101,17 @@ int proxy_settings_new(struct proxy *proxy, uint64_t number, struct model *model
     s->number = number;
     s->proxy = proxy;
     s->model = model;
-    struct tls_settings tls = {.min_version = model->tls_min,
+    struct tls_auth_rule *rules = NULL;
+    size_t rule_count = client_rules(model, &rules);
+    struct tls_settings tls = {.auth = rules,
+                               .auth_count = rule_count,
+                               .min_version = model->tls_min,
                                .default_name = model->unknown_site,
                                .tickets = proxy->env.tickets,
                                .alpn =
                                    http2_of(model)->enabled ? offered_with_http2 : offered_without};
     int err = tls_server_new(certs, &tls, &s->tls);
+    free(rules);
     if (err != OK) {
         proxy_settings_unref(s);
         return err;

@@ -10,8 +10,8 @@
 #include "base/addr.h"
 #include "base/clock.h"
 #include "base/mem.h"
+#include "tls/tls_ca.h"
 #include "tls/tls_ctx.h"
-#include "tls/tls_pem.h"
 
 #define ALPN_MAX 32
 
@@ -33,36 +33,6 @@ static int on_session(SSL *ssl, SSL_SESSION *session)
     return 1;
 }
 
-struct trusting {
-    X509_STORE *store;
-    size_t count;
-    bool is_broken;
-};
-
-static void on_object(void *arg, enum tls_pem_kind kind, struct str der)
-{
-    struct trusting *t = arg;
-    const unsigned char *p = (const unsigned char *)der.ptr;
-
-    if (kind != TLS_PEM_CERT) {
-        t->is_broken = t->is_broken || kind == TLS_PEM_BROKEN;
-        return;
-    }
-    X509 *cert = d2i_X509(NULL, &p, (long)der.len);
-    t->is_broken = t->is_broken || cert == NULL || X509_STORE_add_cert(t->store, cert) != 1;
-    t->count++;
-    X509_free(cert);
-}
-
-/* Every certificate of the PEM text becomes a trust anchor; the loader has checked it alike. */
-static int trust(SSL_CTX *ctx, struct str pem)
-{
-    struct trusting t = {.store = SSL_CTX_get_cert_store(ctx)};
-
-    (void)tls_pem_read(pem, on_object, &t);
-    return t.is_broken || t.count == 0 ? ERR_SYNTAX : OK;
-}
-
 static int set_verify(SSL_CTX *ctx, const struct tls_client_settings *settings)
 {
     if (settings->verify_off) {
@@ -74,7 +44,7 @@ static int set_verify(SSL_CTX *ctx, const struct tls_client_settings *settings)
     /* An anchor need not be a root: what the operator wrote down is trusted as it is. */
     (void)X509_VERIFY_PARAM_set_flags(param, X509_V_FLAG_PARTIAL_CHAIN | X509_V_FLAG_TRUSTED_FIRST);
     X509_VERIFY_PARAM_set_hostflags(param, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
-    return trust(ctx, settings->ca);
+    return tls_ca_trust(SSL_CTX_get_cert_store(ctx), settings->ca);
 }
 
 /* ALPN's own list: each name behind its length (RFC 7301 section 3.1). */

@@ -2,19 +2,20 @@
 #include "tls/tls_server.h"
 
 #include <openssl/err.h>
-#include <openssl/sha.h>
 #include <openssl/ssl.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
 #include "base/mem.h"
 #include "tls/tls_ctx.h"
+#include "tls/tls_digest.h"
 
 struct tls_server {
     unsigned refs;
     struct tls_set set; /* owned references */
     struct tls_sni *sni;
     struct tls_ctx_env env;
+    struct tls_auth *auth;
     char *default_name; /* owned */
     SSL_CTX *base;      /* what a connection starts on */
 };
@@ -44,18 +45,34 @@ static struct tls_identity *choose(const struct tls_server *t, const struct tls_
     return id;
 }
 
-/* Moves the connection to the identity's SSL_CTX and binds its sessions to the name. */
+static int bind_sessions(SSL *ssl, const struct tls_pick *pick)
+{
+    uint8_t context[TLS_DIGEST_BYTES];
+    struct tls_digest *d = tls_digest_new();
+
+    tls_digest_add(d, str_n(pick->name, pick->name_len));
+    if (pick->policy != NULL) {
+        tls_digest_add(d, str_n((const char *)tls_policy_digest(pick->policy), TLS_AUTH_DIGEST));
+    }
+    tls_digest_finish(d, context);
+    tls_digest_free(d);
+    return SSL_set_session_id_context(ssl, context, sizeof(context)) == 1 ? OK : ERR_TLS;
+}
+
+/* Moves the connection to the identity's SSL_CTX, asks for the client's certificate where that is
+ * wanted, and binds its sessions to both. */
 static int move_to(SSL *ssl, struct tls_pick *pick)
 {
     SSL_CTX *ctx = NULL;
-    unsigned char context[SHA256_DIGEST_LENGTH];
 
     if (tls_ctx_of(pick->identity, &pick->server->env, &ctx) != OK ||
         SSL_set_SSL_CTX(ssl, ctx) == NULL) {
         return ERR_TLS;
     }
-    SHA256((const unsigned char *)pick->name, pick->name_len, context);
-    return SSL_set_session_id_context(ssl, context, sizeof(context)) == 1 ? OK : ERR_TLS;
+    if (pick->policy != NULL && tls_policy_apply(pick->policy, ssl) != OK) {
+        return ERR_TLS;
+    }
+    return bind_sessions(ssl, pick);
 }
 
 /*
@@ -79,12 +96,45 @@ static int on_client_hello(SSL *ssl, int *alert, void *arg)
         *alert = pick->name_len > 0 ? SSL_AD_UNRECOGNIZED_NAME : SSL_AD_MISSING_EXTENSION;
         return SSL_CLIENT_HELLO_ERROR;
     }
+    pick->policy = tls_auth_find(t->auth, str_n(pick->name, pick->name_len));
     pick->err = move_to(ssl, pick);
     if (pick->err != OK) {
         *alert = SSL_AD_INTERNAL_ERROR;
         return SSL_CLIENT_HELLO_ERROR;
     }
     return SSL_CLIENT_HELLO_SUCCESS;
+}
+
+/*
+ * A ticket that opened: whether its session may stand for a handshake. Its context was not compared
+ * yet; that follows. A certificate that has run out since is asked for again.
+ */
+static SSL_TICKET_RETURN on_ticket_opened(SSL *ssl, SSL_SESSION *session,
+                                          const unsigned char *key_name, size_t key_name_len,
+                                          SSL_TICKET_STATUS status, void *arg)
+{
+    const struct tls_pick *pick = SSL_get_app_data(ssl);
+
+    (void)key_name;
+    (void)key_name_len;
+    (void)arg;
+    if (status != SSL_TICKET_SUCCESS && status != SSL_TICKET_SUCCESS_RENEW) {
+        return SSL_TICKET_RETURN_IGNORE_RENEW; /* as without this callback */
+    }
+    if (pick->policy != NULL && !tls_policy_takes(pick->policy, session)) {
+        return SSL_TICKET_RETURN_IGNORE_RENEW;
+    }
+    return status == SSL_TICKET_SUCCESS ? SSL_TICKET_RETURN_USE : SSL_TICKET_RETURN_USE_RENEW;
+}
+
+/* The template that connections start on: OpenSSL asks it, not the identity's, about tickets. */
+static int base_new(struct tls_server *t)
+{
+    if (tls_ctx_new(&t->env, &t->base) != OK) {
+        return ERR_TLS;
+    }
+    SSL_CTX_set_client_hello_cb(t->base, on_client_hello, t);
+    return SSL_CTX_set_session_ticket_cb(t->base, NULL, on_ticket_opened, NULL) == 1 ? OK : ERR_TLS;
 }
 
 int tls_server_new(const struct tls_set *set, const struct tls_settings *settings,
@@ -94,12 +144,13 @@ int tls_server_new(const struct tls_set *set, const struct tls_settings *setting
 
     t->refs = 1;
     t->env = (struct tls_ctx_env){settings->min_version, settings->tickets, settings->alpn};
-    if (tls_ctx_new(&t->env, &t->base) != OK) {
+    int err = base_new(t);
+    err = err != OK ? err : tls_auth_new(settings->auth, settings->auth_count, &t->auth);
+    if (err != OK) {
         ERR_clear_error();
-        free(t);
-        return ERR_TLS;
+        tls_server_unref(t);
+        return err;
     }
-    SSL_CTX_set_client_hello_cb(t->base, on_client_hello, t);
     t->set.certs = mem_array(set->count + 1, sizeof(struct tls_cert *));
     for (size_t i = 0; i < set->count; i++) {
         t->set.certs[t->set.count++] = tls_cert_ref(set->certs[i]);
@@ -126,6 +177,7 @@ void tls_server_unref(struct tls_server *t)
         return;
     }
     tls_sni_free(t->sni);
+    tls_auth_free(t->auth);
     tls_set_fini(&t->set);
     SSL_CTX_free(t->base);
     free(t->default_name);
@@ -166,6 +218,11 @@ int tls_server_verify(struct tls_server *t, const struct tls_cert **out_bad)
     ERR_clear_error();
     SSL_CTX_free(ctx);
     return rc;
+}
+
+const struct tls_policy *tls_server_policy(const struct tls_server *t, struct str name)
+{
+    return tls_auth_find(t->auth, name);
 }
 
 bool tls_server_has(const struct tls_server *t, struct str name)

@@ -4,6 +4,7 @@
 #include <openssl/err.h>
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "base/fd.h"
 #include "base/mem.h"
 #include "tls/tls_err.h"
@@ -177,6 +178,9 @@ static void tls_close(struct stream *st)
     tls_client_unref(s->client);
     s->client = NULL;
     s->pick.identity = NULL;
+    s->pick.policy = NULL;
+    free(s->peer);
+    s->peer = NULL;
     buf_fini(&s->in);
     buf_clear(&s->out);
     tls_out_release(s);
@@ -279,14 +283,33 @@ static bool is_http(const struct tls_stream *s)
     return s->bio.in[0] >= 'A' && s->bio.in[0] <= 'Z';
 }
 
+static bool is_without_certificate(const struct tls_stream *s)
+{
+    return s->pick.policy != NULL &&
+           ERR_GET_REASON(s->error) == SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE;
+}
+
+/* The last look at what a client showed, in this handshake or the one that its session is from:
+ * OpenSSL has seen to it, and it must not depend on that alone. */
+static int done(struct tls_stream *s)
+{
+    const struct tls_policy *policy = s->pick.policy;
+
+    s->peer = policy == NULL ? NULL : tls_peer_of(s->ssl);
+    if (policy != NULL && tls_policy_required(policy) && s->peer == NULL) {
+        return fail(s, ERR_DENIED, TLS_FAILED);
+    }
+    tls_stream_set_state(s, TLS_OPEN);
+    return OK;
+}
+
 /* OpenSSL's turn on what the window holds. */
 static int step(struct tls_stream *s)
 {
     int ret = SSL_do_handshake(s->ssl);
 
     if (ret == 1) {
-        tls_stream_set_state(s, TLS_OPEN);
-        return OK;
+        return done(s);
     }
     int rc = tls_stream_ssl_error(s, ret);
     if (rc == ERR_AGAIN) {
@@ -294,10 +317,10 @@ static int step(struct tls_stream *s)
          * nothing of what it makes us answer. */
         return s->bio.in_len == 0 ? ERR_AGAIN : fail(s, ERR_TLS, TLS_FAILED);
     }
-    if (s->client != NULL && SSL_get_verify_mode(s->ssl) != SSL_VERIFY_NONE) {
+    if (SSL_get_verify_mode(s->ssl) != SSL_VERIFY_NONE) {
         s->verdict = SSL_get_verify_result(s->ssl);
     }
-    if (s->verdict != X509_V_OK) {
+    if (s->verdict != X509_V_OK || is_without_certificate(s)) {
         return fail(s, ERR_DENIED, TLS_FAILED);
     }
     return fail(s, s->pick.err == ERR_NOT_FOUND ? ERR_NOT_FOUND : ERR_TLS, TLS_FAILED);
@@ -415,6 +438,27 @@ bool tls_stream_covers(const struct stream *st, struct str host)
         }
     }
     return false;
+}
+
+bool tls_stream_admits(const struct stream *st, const struct tls_server *now, struct str host)
+{
+    const struct tls_stream *s = open_tls(st);
+    const struct tls_policy *policy = tls_server_policy(now, host);
+
+    if (policy == NULL) {
+        return true;
+    }
+    if (s->pick.policy == NULL || !tls_policy_eq(s->pick.policy, policy) ||
+        !str_eq(str_n(s->pick.name, s->pick.name_len), host)) {
+        return false;
+    }
+    bool is_current = s->peer != NULL && s->peer->not_after > clock_wall_ms() / 1000;
+    return tls_policy_required(policy) ? is_current : s->peer == NULL || is_current;
+}
+
+const struct tls_peer *tls_stream_peer(const struct stream *st)
+{
+    return open_tls(st)->peer;
 }
 
 const char *tls_stream_error(const struct stream *st)

@@ -53,17 +53,18 @@ struct tls_stream {
     struct list dirty;      /* on the worker's list while there is output to send */
     struct loop_task again; /* announces what is left inside */
     enum tls_state state;
-    int failed_rc;       /* what the handshake says in TLS_PLAIN and TLS_FAILED */
-    int read_rc;         /* OK, or how reading ended */
-    int write_rc;        /* OK, or how writing ended */
-    unsigned long error; /* OpenSSL's */
-    long verdict;        /* on the peer's certificate; X509_V_OK */
-    bool serves_left;    /* the window lies in `in`, not in the worker's scratch */
-    bool more;           /* the last read stopped before everything inside was read */
-    bool spoke;          /* the client's first bytes were looked at */
-    bool blocked;        /* the kernel takes no more */
-    bool ending;         /* close_notify was written */
-    bool ended;          /* and the FIN sent */
+    int failed_rc;         /* what the handshake says in TLS_PLAIN and TLS_FAILED */
+    int read_rc;           /* OK, or how reading ended */
+    int write_rc;          /* OK, or how writing ended */
+    unsigned long error;   /* OpenSSL's */
+    long verdict;          /* on the peer's certificate; X509_V_OK */
+    struct tls_peer *peer; /* owned; the client's certificate, NULL if it has none */
+    bool serves_left;      /* the window lies in `in`, not in the worker's scratch */
+    bool more;             /* the last read stopped before everything inside was read */
+    bool spoke;            /* the client's first bytes were looked at */
+    bool blocked;          /* the kernel takes no more */
+    bool ending;           /* close_notify was written */
+    bool ended;            /* and the FIN sent */
 };
 
 static inline struct tls_stream *tls_stream_of(struct stream *s)

@@ -66,10 +66,55 @@ static void test_forwarded_apply(void **state)
         if (c->client != NULL) {
             assert_int_equal(addr_parse(str_of(c->client), &client), OK);
         }
-        const struct forwarded f = {c->client == NULL ? NULL : &client, c->tls, str_of(c->host),
-                                    c->trusted};
+        const struct forwarded f = {.client = c->client == NULL ? NULL : &client,
+                                    .tls = c->tls,
+                                    .host = str_of(c->host),
+                                    .trusted = c->trusted};
         forwarded_apply(&m, &f);
         assert_str(fields_text(&m), str_of(c->left), c->head);
+        arena_fini(&arena);
+    }
+}
+
+/* Nobody but us says what TLS proved: neither a client nor a balancer that is trusted otherwise. */
+static void test_forwarded_client_cert(void **state)
+{
+    static const char forged[] =
+        GET11 "X-Client-Cert-Subject: CN=root\r\nx-client-cert-verified: yes\r\n"
+              "X_Client_Cert-Fingerprint: 00\r\nX-Client_Cert_Subject: CN=root\r\nX: y\r\n";
+    static const struct forwarded_cert cert = {{"CN=ann", 6}, {"ab", 2}};
+    static const struct forwarded_cert unnamed = {{"", 0}, {"ab", 2}};
+    static const struct forwarded_cert odd = {{"CN=\r\nX: y", 9}, {"ab", 2}};
+    static const struct {
+        bool asked;
+        const struct forwarded_cert *cert;
+        const char *left;
+    } said[] = {
+        {false, NULL, "X: y\nX-Forwarded-Proto: https\n"},
+        {false, &cert, "X: y\nX-Forwarded-Proto: https\n"},
+        {true, NULL, "X: y\nX-Forwarded-Proto: https\nX-Client-Cert-Verified: no\n"},
+        {true, &cert,
+         "X: y\nX-Forwarded-Proto: https\nX-Client-Cert-Verified: yes\n"
+         "X-Client-Cert-Fingerprint: ab\nX-Client-Cert-Subject: CN=ann\n"},
+        {true, &unnamed,
+         "X: y\nX-Forwarded-Proto: https\nX-Client-Cert-Verified: yes\n"
+         "X-Client-Cert-Fingerprint: ab\n"},
+        {true, &odd,
+         "X: y\nX-Forwarded-Proto: https\nX-Client-Cert-Verified: yes\n"
+         "X-Client-Cert-Fingerprint: ab\n"},
+    };
+    (void)state;
+    for (size_t i = 0; i < 2 * sizeof(said) / sizeof(said[0]); i++) {
+        struct arena arena;
+        struct message m;
+        arena_init(&arena, 4096);
+        make_message(&m, &arena, forged, false);
+        const struct forwarded f = {.tls = true,
+                                    .trusted = i % 2 == 1,
+                                    .asked = said[i / 2].asked,
+                                    .cert = said[i / 2].cert};
+        forwarded_apply(&m, &f);
+        assert_str(fields_text(&m), str_of(said[i / 2].left), "");
         arena_fini(&arena);
     }
 }
@@ -78,6 +123,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_forwarded_apply),
+        cmocka_unit_test(test_forwarded_client_cert),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
