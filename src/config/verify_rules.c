@@ -168,6 +168,20 @@ static void verify_client_auth(const struct scope *s)
     }
 }
 
+/* Asked on port 80 a password is anybody's who listens. */
+static void warn_plain_password(const struct scope *s)
+{
+    const struct yaml_node *at = yaml_tree_get(s->node, "basic_auth");
+    if (at == NULL || s->p->site->http != MODEL_HTTP_SERVE || s->v->model->listen_http_count == 0) {
+        return;
+    }
+    struct str shown = diag_cut(s->p->key->shown);
+    diags_add(s->v->diags, DIAG_WARNING, yaml_tree_place(s->v->tree, at),
+              "found basic_auth with \"http: serve\" in site \"%.*s\", so that passwords come "
+              "unencrypted; expected \"http: redirect\" or \"http: off\"",
+              STR_FMT(shown));
+}
+
 static void verify_redirecting(const struct scope *s)
 {
     const struct yaml_node *headers = yaml_tree_get(s->node, "headers");
@@ -184,6 +198,7 @@ static void verify_each_route(const struct scope *site)
         struct scope s = {site->v, site->p, &routes->values[i]};
         const struct model_route *r = route_of(site->p, routes->keys[i].text);
         verify_scope(&s);
+        warn_plain_password(&s);
         if (r == NULL) {
             continue;
         }
@@ -207,6 +222,7 @@ void verify_rules(const struct verify *v, const struct verify_pair *p)
     verify_scope(&s);
     verify_wild(&s);
     verify_client_auth(&s);
+    warn_plain_password(&s);
     verify_redirecting(&s);
     for (size_t i = 0; i < p->site->route_count; i++) {
         has_https = has_https || p->site->routes[i].to.scheme == MODEL_SCHEME_HTTPS;

@@ -418,6 +418,14 @@ static const struct bad cases[] = {
     {HEAD "sites: {a.com: \"http://a:1\"}\n"
           "unknown_site: b.com\n",
      "", OK},
+    {HEAD "sites:\n"
+          "  a.com: {to: \"http://a:1\", http: serve, basic_auth: /users}\n",
+     "f:4:54: warning: found basic_auth with \"http: serve\" in site \"a.com\", so that passwords "
+     "come unencrypted; expected \"http: redirect\" or \"http: off\"\n",
+     OK},
+    {HEAD "sites:\n"
+          "  a.com: {to: \"http://a:1\", http: off, basic_auth: /users}\n",
+     "", OK},
     {HEAD "listen: {https: off}\n"
           "sites: {a.com: \"http://a:1\"}\n",
      "f:4:9: warning: found listen.https off, and site \"a.com\" not served on http; expected "
