@@ -14,7 +14,7 @@ struct budget {
  * WINDOW_UPDATE at most. Errors are made by broken clients only, and once.
  */
 static const struct budget budgets[H2_GUARD_KINDS] = {
-    [H2_GUARD_RESET] = {1000, 50, 0, WHY_H2_RAPID_RESET},
+    [H2_GUARD_RESET] = {500, 50, 0, WHY_H2_RAPID_RESET},
     [H2_GUARD_FAULT] = {100, 1, 0, WHY_H2_STREAM_ERRORS},
     [H2_GUARD_REFUSED] = {1000, 20, 0, WHY_H2_STREAM_FLOOD},
     [H2_GUARD_PING] = {200, 10, 1, WHY_H2_PING_FLOOD},

@@ -37,13 +37,17 @@ static bool was_reset_by_us(const struct h2_session *s, int32_t id)
 
 /*
  * What nghttp2 1.52 lets pass. RFC 9113 section 4.2: no frame is larger than we allow (it does not
- * look at CONTINUATION). Sections 5.1 and 5.1.1: HEADERS for a stream that has closed, or that was
- * never opened and lies below one that was (it ignores them in silence).
+ * look at CONTINUATION). Section 6.3: PRIORITY is a stream's. Sections 5.1 and 5.1.1: HEADERS for a
+ * stream that has closed, or that was never opened and lies below one that was (it ignores them in
+ * silence).
  */
 static uint32_t check_frame(const struct h2_session *s, const nghttp2_frame_hd *hd)
 {
     if (hd->length > s->limits.frame) {
         return NGHTTP2_FRAME_SIZE_ERROR;
+    }
+    if (hd->type == NGHTTP2_PRIORITY && hd->stream_id == 0) {
+        return NGHTTP2_PROTOCOL_ERROR;
     }
     bool is_past = s->role->is_server && hd->type == NGHTTP2_HEADERS && hd->stream_id % 2 == 1 &&
                    hd->stream_id <= s->last_id;
