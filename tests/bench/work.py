@@ -43,7 +43,7 @@ def run_h2load(port, connections, streams, core, seconds):
     """h2load cannot be given a time and say what it did in it, so it is given a count."""
     count = int(4000 * seconds)
     command = ["h2load", "-n", count, "-c", connections, "-m", streams, "-t", 1,
-               "--ciphers=TLS_AES_128_GCM_SHA256", "--groups=X25519", "--connect-to",
+               "--tls13-ciphers=TLS_AES_128_GCM_SHA256", "--groups=X25519", "--connect-to",
                f"127.0.0.1:{port}", f"https://a.test:{port}/1k"]
     got = subprocess.run([str(word) for word in command], capture_output=True, text=True,
                          check=True, preexec_fn=pinned(core), timeout=seconds + 300)
