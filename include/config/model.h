@@ -119,6 +119,36 @@ struct model_rules {
     bool gzip;
 };
 
+enum model_balance_kind {
+    MODEL_BALANCE_LEAST, /* of two drawn at random the one with fewer requests in flight */
+    MODEL_BALANCE_ROUND_ROBIN,
+    MODEL_BALANCE_HASH, /* the same for equal keys, as long as it is there */
+};
+
+enum model_hash_key { MODEL_HASH_CLIENT, MODEL_HASH_HEADER, MODEL_HASH_COOKIE };
+
+struct model_balance {
+    enum model_balance_kind kind;
+    enum model_hash_key key; /* with MODEL_BALANCE_HASH */
+    struct str name;         /* of the header or cookie */
+};
+
+/* Active checks of each endpoint; interval_ms 0: none, only what requests show. */
+struct model_health {
+    uint32_t interval_ms;
+    uint32_t timeout_ms;
+    uint32_t fall;   /* failures in a row that take it out */
+    uint32_t rise;   /* successes in a row that bring it back */
+    struct str path; /* GET, good below 400; empty: a TCP connection is enough */
+    struct str host; /* of the request; the site's name unless written */
+};
+
+/* So many requests at an endpoint at a time; more wait. */
+struct model_bound {
+    uint32_t requests; /* of all workers; 0: no bound */
+    uint32_t queue;    /* that may wait for one service */
+};
+
 struct model_route {
     struct str prefix; /* "/" or "/api": whole segments, no slash at the end */
     struct model_target to;
@@ -126,6 +156,12 @@ struct model_route {
     bool strip;                     /* the prefix is cut off before the path goes on */
     struct model_timeouts timeouts; /* site's and global ones inherited */
     uint64_t body_bytes;
+    uint64_t replay_bytes; /* of a request body kept, to send it again elsewhere */
+    struct model_balance balance;
+    struct model_health health;
+    struct model_bound bound;
+    struct str pin;   /* the Swarm service whose tasks are meant; empty: whoever has the name */
+    bool is_external; /* addresses outside our networks are taken too */
 };
 
 enum model_http { MODEL_HTTP_REDIRECT, MODEL_HTTP_SERVE, MODEL_HTTP_OFF };
@@ -189,6 +225,9 @@ struct model {
     size_t masked_count;
     struct model_file **files; /* everything that the model refers to, each path once */
     size_t file_count;
+    uint32_t hold_ms;       /* that a request waits while its service has no usable task; 0: not */
+    uint32_t hold_requests; /* that may wait so, for each service and worker */
+    const struct model_file *ticket_secret; /* NULL: ticket keys are random */
     uint32_t dns_refresh_ms;
     struct addr *dns_servers; /* none: auto, from resolv.conf */
     size_t dns_server_count;
