@@ -4,6 +4,8 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "exchange_impl.h"
+#include "proxy/headers.h"
+#include "route/table.h"
 #include "stats/text.h"
 
 #include <inttypes.h>
@@ -191,8 +193,29 @@ void exchange_abort_all(struct list *exchanges, enum why why)
     }
 }
 
+/* An answer of our own is the site's too: it has the fields of the route that the path leads to,
+ * whether or not the request came so far. */
+static void add_headers(const struct exchange *ex, struct message *head)
+{
+    const struct model_route *route = ex->route;
+    if (ex->site == NULL) {
+        return;
+    }
+    if (ex->site->redirect.len > 0) {
+        headers_apply(head, &ex->site->rules.response);
+        return;
+    }
+    if (route == NULL) {
+        route = route_match(ex->site, ex->target.match);
+    }
+    if (route != NULL) {
+        headers_apply(head, &route->rules.response);
+    }
+}
+
 static void send_reply(struct exchange *ex, struct reply *reply)
 {
+    add_headers(ex, &reply->head);
     struct body body = {BODY_LENGTH, reply->body.len};
     if (reply->body.len == 0) {
         body.kind = BODY_NONE;

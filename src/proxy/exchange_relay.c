@@ -6,6 +6,7 @@
 #include "exchange_impl.h"
 
 #include "base/clock.h"
+#include "proxy/headers.h"
 
 /* How long a service that says nothing keeps a client with "Expect: 100-continue" waiting. */
 #define CONTINUE_WAIT_MS 1000
@@ -141,6 +142,9 @@ static void on_response_head(void *arg, struct message *m, struct body body)
         exchange_set_state(ex, EX_TUNNEL);
     }
     exchange_gzip_begin(ex, m, &body);
+    if (body.kind != BODY_TUNNEL) {
+        headers_apply(m, &ex->route->rules.response);
+    }
     bool names_protocol = body.kind == BODY_TUNNEL || m->status == 426;
     channel_send_head(ex->client, m, body,
                       names_protocol ? ex->answer_hop.upgrade : (struct str){0});
@@ -175,6 +179,7 @@ static void on_response_trailers(void *arg, struct message *m)
 {
     struct exchange *ex = arg;
     hop_strip_trailers(m, &ex->answer_hop);
+    headers_strip_trailers(m, &ex->route->rules.response);
     exchange_gzip_end(ex);
     channel_send_trailers(ex->client, m);
 }
@@ -279,6 +284,7 @@ static void on_request_trailers(void *arg, struct message *m)
 {
     struct exchange *ex = arg;
     hop_strip_trailers(m, &ex->hop);
+    headers_strip_trailers(m, &ex->route->rules.request);
     ex->trailers = m;
 }
 

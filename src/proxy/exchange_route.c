@@ -3,6 +3,7 @@
 #include "exchange_impl.h"
 
 #include "http/forwarded.h"
+#include "proxy/headers.h"
 #include "route/capture.h"
 #include "route/path.h"
 #include "route/table.h"
@@ -130,6 +131,8 @@ static int rewrite_request(struct exchange *ex)
                           .host = ex->target.authority,
                           .trusted = is_trusted(ex)};
     forwarded_apply(ex->request, &f);
+    headers_apply(ex->request,
+                  &ex->route->rules.request); /* the configuration's is the last word */
     return set_target(ex);
 }
 
