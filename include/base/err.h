@@ -141,6 +141,13 @@ int err_from_errno(int errno_value);
     X(UPSTREAM_BAD_CHUNK, "upstream_bad_chunk", 502, "the service sent a malformed chunked body")  \
     X(UPSTREAM_HEADER_TOO_LARGE, "upstream_header_too_large", 502,                                 \
       "the service's header is larger than limits.header")                                         \
+    X(UPSTREAM_REFUSED, "upstream_refused", 503, "the service took no new request (HTTP/2)")       \
+    X(UPSTREAM_STREAM_RESET, "upstream_stream_reset", 502,                                         \
+      "the service reset the request (HTTP/2)")                                                    \
+    X(UPSTREAM_NO_UPGRADE, "upstream_no_upgrade", 502, "the service takes no upgrade over HTTP/2") \
+    X(UPSTREAM_H2_PROTOCOL, "upstream_h2_protocol", 502, "the service broke HTTP/2")               \
+    X(UPSTREAM_H2_FLOOD, "upstream_h2_flood", 502,                                                 \
+      "the service sent too many frames that carry nothing (HTTP/2)")                              \
     X(UPSTREAM_BAD_UPGRADE, "upstream_bad_upgrade", 502, "the service switched protocols unasked") \
     X(TUNNEL_DONE, "tunnel_done", 0, "tunnel ended")                                               \
     X(TUNNEL_IDLE, "tunnel_idle", 0, "tunnel idle longer than timeouts.tunnel")                    \

@@ -5,8 +5,8 @@
 
 #include <inttypes.h>
 
-/* Beside the message's fields: five pseudo-fields and a length. */
-#define EXTRA_MAX 6
+/* Beside the message's fields: five pseudo-fields, a length and TE. */
+#define EXTRA_MAX 7
 
 static void add(struct h2_nvs *nvs, struct str name, struct str value)
 {
@@ -134,6 +134,9 @@ int h2_nv_request(const struct message *m, struct body body, struct str scheme, 
     int err = add_fields(m, FIELD_HOP | FIELD_FRAMING | FIELD_SINGLE, &nvs);
     if (err != OK) {
         return err;
+    }
+    if (message_lists(m, FIELD_TE, STR("trailers"))) {
+        add(&nvs, STR("te"), STR("trailers")); /* RFC 9113 section 8.2.2 */
     }
     if (body.kind == BODY_LENGTH) {
         add_length(m, body.length, &nvs);

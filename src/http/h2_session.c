@@ -140,8 +140,12 @@ static void dispose(struct h2_session *s)
 
 void h2_session_close(struct h2_session *s)
 {
-    if (s->state != H2_SESSION_CLOSED) {
-        dispose(s);
+    if (s->state == H2_SESSION_CLOSED) {
+        return;
+    }
+    dispose(s);
+    LIST_EACH (&s->streams, it, tmp) {
+        (void)h2_stream_let_go(CONTAINER_OF(it, struct h2_stream, node));
     }
 }
 
@@ -150,12 +154,12 @@ static void abort_streams(struct h2_session *s, enum why why)
 {
     LIST_EACH (&s->streams, it, tmp) {
         struct h2_stream *st = CONTAINER_OF(it, struct h2_stream, node);
-        const struct channel_events *events = st->channel.events;
+        enum why of = s->role->why_of == NULL ? why : s->role->why_of(st, why);
+        const struct channel_events *events = h2_stream_let_go(st);
         st->is_reset = true;
-        st->channel.events = NULL;
         deadline_clear(&st->stall);
         if (events != NULL) {
-            events->on_abort(st->channel.arg, why);
+            events->on_abort(st->channel.arg, of);
         }
     }
 }

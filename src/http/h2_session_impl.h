@@ -26,6 +26,7 @@
 #include "base/list.h"
 #include "h2_nv.h"
 #include "http/channel.h"
+#include "http/client.h"
 #include "http/h1_client.h"
 #include "http/h2_fields.h"
 #include "http/h2_session.h"
@@ -87,6 +88,11 @@ struct h2_role {
     /* Why a stream that the peer reset is over, and with what code we reset one. */
     enum why (*reset_why)(const struct h2_stream *st, uint32_t code);
     uint32_t (*reset_code)(const struct h2_stream *st, enum why why);
+    /* What a reason of this floor is called towards whoever `st` is the exchange of. May be NULL:
+     * as it is. */
+    enum why (*why_of)(const struct h2_stream *st, enum why why);
+    /* The owner of a stream with a `use` is forgotten (client). */
+    void (*on_let_go)(struct h2_stream *st);
     /* The header of every frame, before its payload is looked at; not WHY_OK: the connection ends
      * for it, with ENHANCE_YOUR_CALM. May be NULL. */
     enum why (*on_frame)(struct h2_session *s, const nghttp2_frame_hd *hd);
@@ -160,7 +166,9 @@ struct h2_stream {
     struct message message;  /* the request of a server, the current response of a client */
     enum http_method method; /* of the request */
     bool is_connect;         /* an extended CONNECT: a tunnel once it is answered so */
-    struct str connect_key;  /* of WebSocket, Sec-WebSocket-Key as the service got it (server) */
+    struct str connect_key;  /* of WebSocket: Sec-WebSocket-Key, which has no place in HTTP/2 */
+    struct client_use *use;  /* what the owner knows of it; NULL once let go (client) */
+    unsigned interim;        /* 1xx heads so far (client) */
 
     /* coming in */
     bool reading;  /* the owner takes body bytes */
@@ -233,6 +241,10 @@ void h2_stream_on_data(struct h2_stream *st, struct str data);
 void h2_stream_on_ended(struct h2_stream *st);
 /* The peer's message is not what it said: the stream is reset with PROTOCOL_ERROR. */
 void h2_stream_malformed(struct h2_stream *st, enum why why);
+/* Forgets the owner; whom to tell a last thing, or NULL. */
+const struct channel_events *h2_stream_let_go(struct h2_stream *st);
+/* Our message is complete; END_STREAM follows what waits. */
+void h2_stream_end_out(struct h2_stream *st);
 /* Resets it and tells its owner. Not from inside an op. */
 void h2_stream_abort(struct h2_stream *st, enum why why, uint32_t code);
 /* nghttp2 has closed the stream. */

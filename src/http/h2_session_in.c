@@ -307,6 +307,18 @@ static int on_frame_send(nghttp2_session *ng, const nghttp2_frame *frame, void *
     return 0;
 }
 
+/* A request of ours that never became a stream: it was reset before, or a GOAWAY came first. */
+static void on_request_not_sent(struct h2_session *s, int32_t id)
+{
+    LIST_EACH (&s->streams, it, tmp) {
+        struct h2_stream *st = CONTAINER_OF(it, struct h2_stream, node);
+        if (st->id == id) {
+            h2_stream_on_closed(st, NGHTTP2_REFUSED_STREAM);
+            return;
+        }
+    }
+}
+
 static int on_frame_not_send(nghttp2_session *ng, const nghttp2_frame *frame, int error,
                              void *user_data)
 {
@@ -314,7 +326,12 @@ static int on_frame_not_send(nghttp2_session *ng, const nghttp2_frame *frame, in
     struct h2_stream *st = stream_of(s, frame->hd.stream_id);
     (void)ng;
     (void)error;
-    if (frame->hd.type == NGHTTP2_HEADERS && st != NULL && !st->is_reset) {
+    if (frame->hd.type != NGHTTP2_HEADERS) {
+        return 0;
+    }
+    if (!s->role->is_server && st == NULL) {
+        on_request_not_sent(s, frame->hd.stream_id);
+    } else if (st != NULL && !st->is_reset) {
         st->failure = WHY_INTERNAL;
         h2_session_wake(s);
     }

@@ -66,6 +66,18 @@ void h2_stream_free(struct h2_stream *st)
     free(st);
 }
 
+const struct channel_events *h2_stream_let_go(struct h2_stream *st)
+{
+    const struct channel_events *events = st->channel.events;
+    st->channel.events = NULL;
+    if (st->use != NULL) {
+        st->use->channel = NULL;
+        st->use = NULL;
+        st->session->role->on_let_go(st);
+    }
+    return events;
+}
+
 static void send_reset(struct h2_stream *st, uint32_t code)
 {
     if (st->is_open && !st->is_reset && st->session->state == H2_SESSION_OPEN) {
@@ -73,18 +85,20 @@ static void send_reset(struct h2_stream *st, uint32_t code)
         h2_session_note_reset(st->session, st->id);
     }
     st->is_reset = true;
+    st->is_open = st->is_open && st->id != 0; /* 0: never sent, nothing will close it */
     h2_session_wake(st->session);
 }
 
 void h2_stream_abort(struct h2_stream *st, enum why why, uint32_t code)
 {
-    const struct channel_events *events = st->channel.events;
+    const struct h2_role *role = st->session->role;
+    enum why of = role->why_of == NULL ? why : role->why_of(st, why);
     send_reset(st, code);
     drop_in(st);
     drop_out(st);
-    st->channel.events = NULL;
+    const struct channel_events *events = h2_stream_let_go(st);
     if (events != NULL) {
-        events->on_abort(st->channel.arg, why);
+        events->on_abort(st->channel.arg, of);
     }
 }
 
@@ -100,15 +114,19 @@ void h2_stream_malformed(struct h2_stream *st, enum why why)
 
 void h2_stream_on_closed(struct h2_stream *st, uint32_t code)
 {
+    bool is_server = st->session->role->is_server;
+    if (!is_server && st->in_ended && code == NGHTTP2_NO_ERROR && !st->is_tunnel) {
+        st->out = H2_OUT_DONE; /* RFC 9113 section 8.1: the rest of the request is not wanted */
+    }
     bool is_whole = st->in_ended && st->out == H2_OUT_DONE;
     st->is_open = false;
     drop_out(st);
     if (!is_whole) {
-        const struct channel_events *events = st->channel.events;
-        st->channel.events = NULL;
+        enum why why = st->session->role->reset_why(st, code);
+        const struct channel_events *events = h2_stream_let_go(st);
         st->is_reset = true;
         if (events != NULL) {
-            events->on_abort(st->channel.arg, st->session->role->reset_why(st, code));
+            events->on_abort(st->channel.arg, why);
         }
     }
     h2_session_wake(st->session);
@@ -222,7 +240,7 @@ void h2_stream_settle(struct h2_stream *st)
     tell_writable(st);
     bool is_over = st->channel.events == NULL || (st->in_told && st->out == H2_OUT_DONE);
     if (!st->is_open && is_over && s->state != H2_SESSION_CLOSED) {
-        st->channel.events = NULL;
+        (void)h2_stream_let_go(st);
         list_remove(&st->node);
         list_push_back(&s->dead, &st->node);
         s->stream_count--;
@@ -253,6 +271,12 @@ static void resume(struct h2_stream *st)
         (void)nghttp2_session_resume_data(st->session->ng, st->id);
     }
     h2_session_wake(st->session);
+}
+
+void h2_stream_end_out(struct h2_stream *st)
+{
+    st->out = H2_OUT_ENDED;
+    resume(st);
 }
 
 static ssize_t on_read_data(nghttp2_session *ng, int32_t id, uint8_t *dst, size_t len,
@@ -398,8 +422,7 @@ static void send_end(struct channel *ch)
         fail_later(st, WHY_UPSTREAM_CUT);
         return;
     }
-    st->out = H2_OUT_ENDED;
-    resume(st);
+    h2_stream_end_out(st);
 }
 
 static void set_reading(struct channel *ch, bool on)
@@ -422,9 +445,10 @@ static size_t unsent(const struct channel *ch)
 static void reset(struct channel *ch, enum why why)
 {
     struct h2_stream *st = stream_of(ch);
-    ch->events = NULL; /* the owner has let go: nothing more is told to it */
+    uint32_t code = st->session->role->reset_code(st, why);
+    (void)h2_stream_let_go(st);
     if (st->session->state != H2_SESSION_CLOSED) {
-        send_reset(st, st->session->role->reset_code(st, why));
+        send_reset(st, code);
         drop_in(st);
         drop_out(st);
     }

@@ -78,14 +78,18 @@ enum why h2_upgrade_request(struct h2_stream *st, struct h2_head *head, struct b
     return WHY_OK;
 }
 
-/* RFC 6455 section 4.2.2: the service has understood the key as WebSocket's. */
-static bool is_accepted(const struct h2_stream *st, const struct message *m)
+/* RFC 6455 section 4.2.2: proves that the key was understood as WebSocket's. */
+static struct str accept_of(struct arena *arena, struct str key)
 {
     uint8_t digest[TLS_SHA1_BYTES];
+    tls_digest_sha1(arena_printf(arena, "%.*s" ACCEPT_SUFFIX, STR_FMT(key)), digest);
+    return base64(arena, digest, sizeof(digest));
+}
+
+static bool is_accepted(const struct h2_stream *st, const struct message *m)
+{
     const struct field *accept = find_named(m, STR("sec-websocket-accept"));
-    struct str text = arena_printf(m->arena, "%.*s" ACCEPT_SUFFIX, STR_FMT(st->connect_key));
-    tls_digest_sha1(text, digest);
-    return accept != NULL && str_eq(accept->value, base64(m->arena, digest, sizeof(digest)));
+    return accept != NULL && str_eq(accept->value, accept_of(m->arena, st->connect_key));
 }
 
 enum why h2_upgrade_check(struct h2_stream *st, const struct message *m, struct body body)
@@ -100,18 +104,26 @@ enum why h2_upgrade_check(struct h2_stream *st, const struct message *m, struct 
     return m->status < 300 ? WHY_UPSTREAM_BAD_UPGRADE : WHY_OK;
 }
 
+static void copy_head(const struct message *m, struct message *out)
+{
+    *out = *m;
+    out->fields = (struct field *)arena_alloc(m->arena, (m->field_count + 1) * sizeof(*m->fields));
+    if (m->field_count > 0) {
+        memcpy(out->fields, m->fields, m->field_count * sizeof(*m->fields));
+    }
+    out->field_cap = m->field_count + 1;
+}
+
 int h2_upgrade_accept(struct h2_stream *st, const struct message *m)
 {
     struct h2_nvs nvs;
     struct body body = {BODY_TUNNEL, 0};
-    struct message head = *m;
+    struct message head;
     if (!st->is_connect) {
         return ERR_SYNTAX;
     }
+    copy_head(m, &head);
     head.status = 200;
-    head.fields = (struct field *)arena_alloc(m->arena, (m->field_count + 1) * sizeof(*m->fields));
-    memcpy(head.fields, m->fields, m->field_count * sizeof(*m->fields));
-    head.field_cap = m->field_count + 1;
     remove_named(&head, STR("sec-websocket-accept"));
     message_remove(&head, FIELD_CONTENT_LENGTH);
     if (h2_nv_response(&head, body, false, &nvs) != OK) {
@@ -123,4 +135,28 @@ int h2_upgrade_accept(struct h2_stream *st, const struct message *m)
     (void)h2_stream_frame_body(st, body, true);
     int rv = nghttp2_submit_response(st->session->ng, st->id, nvs.list, nvs.count, &data);
     return rv == 0 ? OK : ERR_SYNTAX;
+}
+
+/* ---- towards a service ---- */
+
+void h2_upgrade_ask(struct h2_stream *st, const struct message *m, struct message *out)
+{
+    const struct field *key = find_named(m, STR("sec-websocket-key"));
+    st->is_connect = true;
+    st->connect_key = key == NULL ? STR("") : key->value;
+    copy_head(m, out);
+    remove_named(out, STR("sec-websocket-key"));
+}
+
+void h2_upgrade_take(struct h2_stream *st, struct message *m)
+{
+    m->status = 101;
+    m->reason = message_reason(101);
+    message_add(m, STR("connection"), STR("upgrade"));
+    message_add(m, STR("upgrade"), STR("websocket"));
+    if (st->connect_key.len > 0) {
+        message_add(m, STR("sec-websocket-accept"), accept_of(m->arena, st->connect_key));
+    }
+    st->is_tunnel = true;
+    (void)h2_stream_frame_body(st, (struct body){BODY_TUNNEL, 0}, true);
 }

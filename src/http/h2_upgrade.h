@@ -17,4 +17,10 @@ enum why h2_upgrade_check(struct h2_stream *st, const struct message *m, struct 
 /* Sends the 200 that a 101 means; the stream is a tunnel from now on. */
 int h2_upgrade_accept(struct h2_stream *st, const struct message *m) MUST_USE;
 
+/* Towards a service: the upgrade request `m` as an extended CONNECT, in `out`; the key stays here.
+ */
+void h2_upgrade_ask(struct h2_stream *st, const struct message *m, struct message *out);
+/* The service's 2xx becomes the 101 that answers that request; the stream is a tunnel. */
+void h2_upgrade_take(struct h2_stream *st, struct message *m);
+
 #endif

@@ -5,6 +5,7 @@
 
 #include "base/mem.h"
 #include "http/h1_client.h"
+#include "http/h2_client.h"
 #include "net/stream_plain.h"
 #include "pool.h"
 #include "transport_impl.h"
@@ -41,9 +42,15 @@ void link_open_room(struct link *l)
 static void make_client(struct link *l)
 {
     struct stream *stream = l->stream;
+    const struct h1_scratch *scratch = l->env->scratch;
+    const struct client_events *events = &link_client_events;
     l->stream = NULL;
-    l->client =
-        h1_client_base(h1_client_new(stream, l->env->scratch, &l->limits, &link_client_events, l));
+    if (transport_is_shared(l->transport)) {
+        const struct h2_client_options options = {l->transport->tls != NULL, l->limits};
+        l->client = h2_client_base(h2_client_new(stream, scratch, &options, events, l));
+    } else {
+        l->client = h1_client_base(h1_client_new(stream, scratch, &l->limits, events, l));
+    }
     if (client_has_room(l->client)) {
         go_up(l);
     }

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const offered_protocols[] = {"http/1.1", NULL};
+static const char *const offered_protocols[] = {"h2", "http/1.1", NULL};
 
 static struct str key_str(const uint8_t key[static TLS_DIGEST_BYTES])
 {
