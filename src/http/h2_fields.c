@@ -168,6 +168,13 @@ static bool is_of_http1(enum field_id id, struct str value)
     }
 }
 
+/* Content_Length and its like: see http/framing.h. */
+static bool is_blurred_framing(const struct h2_head *h, enum field_id id, struct str name)
+{
+    return h->kind == H2_HEAD_REQUEST && id == FIELD_OTHER &&
+           (field_flags(field_lookup_blurred(name)) & FIELD_FRAMING) != 0;
+}
+
 static void take_length(struct h2_head *h, struct str value)
 {
     bool is_number = chars_all(value, CHARS_DIGIT) &&
@@ -190,6 +197,8 @@ void h2_head_add(struct h2_head *h, struct str name, struct str value)
     enum field_id id = field_lookup(name);
     if (!is_name(name) || !is_value(value) || is_of_http1(id, value)) {
         malformed(h, WHY_BAD_FIELD);
+    } else if (is_blurred_framing(h, id, name)) {
+        malformed(h, WHY_BAD_FRAMING);
     }
     if (id == FIELD_CONTENT_LENGTH) {
         take_length(h, value);

@@ -8,39 +8,13 @@ import struct
 
 import pytest
 from corpus import table
-from lib.access import AccessLog
 from lib.answers import Answers
-from lib.door import Door
-from lib.message import parse_request, trailers_of
+from lib.corpus_rig import Rig
+from lib.message import parse_request
 from lib.wait import until
-from lib.witness import Witness
 
 CASES = table.load("requests")
-PATIENCE = 20
 PIECEWISE_MAX = 2000  # longer ones are cut into larger pieces
-FORWARDED = {b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host"}
-
-
-class Rig:
-    """One door and one recording service for the whole table."""
-
-    def __init__(self, binary, folder, authority, **extra):
-        self.service = Witness()
-        self.door = Door(binary, folder, authority, names=["a.test"], workers=1,
-                         sites={"a.test": {"to": self.service.url, "http": "serve"}},
-                         extra={"limits": {"body": "64k"}, **extra})
-        self.log = AccessLog(self.door)
-        self.count = 0
-
-    def close(self):
-        self.door.close()
-        self.service.close()
-
-    def connect(self, tls):
-        sock = self.door.connect_tls("a.test") if tls else self.door.connect()
-        sock.settimeout(PATIENCE)
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        return sock
 
 
 @pytest.fixture(scope="module")
@@ -57,17 +31,6 @@ def method_of(outcome):
 def hard_reset(sock):
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     sock.close()
-
-
-def normalised(message, tls):
-    """What stands in a "<" block, made of a request that arrived; asserts what is left out."""
-    host = message.values(b"host")[0]
-    for name, value in ((b"x-forwarded-for", b"127.0.0.1"), (b"x-forwarded-host", host),
-                        (b"x-forwarded-proto", b"https" if tls else b"http")):
-        assert message.values(name) == [value], message.fields
-    lines = [b"%s %s HTTP/1.1" % (message.method, message.target)]
-    lines += [n + b": " + v for n, v in message.end_to_end() if n.lower() not in FORWARDED]
-    return b"\r\n".join(lines) + b"\r\n\r\n" + message.body
 
 
 def check_answers(case, client):
@@ -92,8 +55,7 @@ def check_answers(case, client):
 
 def play(rig, case, tls, piece):
     """One case on a connection of its own, and behind it, where it stays open, a good request."""
-    rig.count += 1
-    after = b"/after/%d" % rig.count
+    after = rig.next_path()
     with contextlib.closing(rig.connect(tls)) as sock:
         client = Answers(sock)
         client.send(case.raw, piece)
@@ -105,39 +67,15 @@ def play(rig, case, tls, piece):
             hard_reset(sock)
             closed = True
         elif closed := check_answers(case, client):
-            assert client.is_over(), f"{case.id}: more came: {client.pending!r}"
+            assert client.is_over(), f"more came: {client.pending!r}"
         else:
             client.send(b"GET %s HTTP/1.1\r\nHost: a.test\r\n\r\n" % after, 4096)
             answer = client.answer(b"GET")
-            assert answer is not None and answer.body == b"answer to GET " + after, case.id
+            assert answer is not None and answer.body == b"answer to GET " + after
             assert client.pending == b""
     reasons = [o.reason for o in case.h1 if o.reason != "-"] + ([] if closed else ["ok"])
-    assert rig.log.reasons(len(reasons)) == reasons, case.id
-    check_arrived(rig, case, tls, None if closed else after)
-
-
-# Found in the body: the head has gone on by then, and the link is cut.
-UNFINISHED = {"bad_chunk", "body_too_large", "client_abort"}
-
-
-def check_arrived(rig, case, tls, after):
-    """The service got what was to be forwarded and nothing else, to the byte."""
-    requests, rest = rig.service.take()
-    forwarded = [o for o in case.h1 if o.is_forwarded]
-    requests = [r for r in requests if r.target != after]
-    assert [normalised(r, tls) for r in requests] == [o.expected for o in forwarded], case.id
-    assert [trailers_of(r) for r in requests] == [o.trailers for o in forwarded], case.id
-    if any(o.reason in UNFINISHED for o in case.h1):
-        assert len(rest) <= 1 and all(parse_request(begun) is None for begun in rest), rest
-    else:
-        assert rest == [], f"{case.id}: the service got {rest}"
-
-
-def clean(rig):
-    """Behind a failure: what is still on its way belongs to no other case."""
-    assert rig.door.get("a.test", "/clean", tls=False)[0] == 200
-    rig.log.skip_to("/clean")
-    rig.service.take()
+    assert rig.log.reasons(len(reasons)) == reasons
+    rig.check_arrived(case.h1, tls, after)
 
 
 @pytest.mark.parametrize("case", [c for c in CASES if c.h1 and c.then != "wait"],
@@ -149,7 +87,7 @@ def test_http1(rig, case):
             play(rig, case, tls, max(len(case.raw), 1))
             play(rig, case, tls, piece)
     except BaseException:
-        clean(rig)
+        rig.clean()
         raise
 
 

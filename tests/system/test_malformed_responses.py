@@ -6,15 +6,12 @@ import contextlib
 
 import pytest
 from corpus import table
-from lib.access import AccessLog
 from lib.answers import Answers
-from lib.door import Door
+from lib.corpus_rig import PlayerRig
 from lib.message import trailers_of
-from lib.player import Player
 from lib.wait import until
 
 CASES = table.load("responses")
-PATIENCE = 20
 PIECEWISE_MAX = 2000  # longer ones are cut into larger pieces
 ASKS = {
     "GET": (b"GET", b"HTTP/1.1", b""),
@@ -26,35 +23,9 @@ ASKS = {
 }
 
 
-class Rig:
-    def __init__(self, binary, folder, authority):
-        self.service = Player({case.id: case for case in CASES})
-        self.door = Door(binary, folder, authority, names=["a.test"], workers=1,
-                         sites={"a.test": {"to": self.service.url, "http": "serve"}})
-        self.log = AccessLog(self.door)
-        self.count = 0
-
-    def close(self):
-        self.door.close()
-        self.service.close()
-
-    def connect(self, tls):
-        sock = self.door.connect_tls("a.test", ragged=False) if tls else self.door.connect()
-        sock.settimeout(PATIENCE)
-        return sock
-
-    def settle(self):
-        """The case before may have left links that are still ending."""
-        until(lambda: len(self.service.links) <= 1, "links are gone")
-
-    def next_path(self):
-        self.count += 1
-        return b"/next/%d" % self.count
-
-
 @pytest.fixture(scope="module")
 def rig(binary, authority, tmp_path_factory):
-    one = Rig(binary, tmp_path_factory.mktemp("responses") / "door", authority)
+    one = PlayerRig(binary, tmp_path_factory.mktemp("responses") / "door", authority, CASES)
     yield one
     one.close()
 
@@ -129,9 +100,7 @@ def test_http1(rig, case):
             play(rig, case, tls, max(len(case.raw), 1))
             play(rig, case, tls, 1 if len(case.raw) <= PIECEWISE_MAX else len(case.raw) // 100)
     except BaseException:
-        assert rig.door.get("a.test", "/clean", tls=False)[0] == 200
-        rig.log.skip_to("/clean")
-        rig.service.used_again.clear()
+        rig.clean()
         raise
 
 
@@ -148,7 +117,7 @@ UNASKED = [
 def test_an_answer_to_nobody_goes_to_nobody(rig, unasked):
     """A service speaks on an idle link: the link is thrown away, and whoever comes next is served on
     another one (response queue poisoning, RFC 9112 section 9.2)."""
-    rig.settle()
+    until(lambda: len(rig.service.links) <= 1, "the links of other cases are gone")
     with contextlib.closing(rig.connect(True)) as sock:
         client = Answers(sock)
         for _ in range(10):

@@ -26,6 +26,9 @@ class Player:
         self.socket.shutdown(socket.SHUT_RDWR)
         self.socket.close()
 
+    def forget(self):
+        self.used_again.clear()
+
     def say(self, data):
         """Sends bytes that nobody asked for on every link; how many links there are."""
         links = list(self.links)

@@ -59,6 +59,9 @@ class Witness:
             link.pending = b""
         return requests, rest
 
+    def forget(self):
+        self.take()
+
     def is_asked(self):
         """Whether part of a request has come that is not whole."""
         return any(link.pending for link in list(self.links))

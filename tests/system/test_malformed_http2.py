@@ -1,0 +1,150 @@
+# SPDX-License-Identifier: MIT
+"""The tables of malformed traffic as HTTP/2 can say them: requests of a hostile client that may not
+become two when they go on as HTTP/1, and answers of a hostile service to a client of HTTP/2."""
+
+import contextlib
+
+import pytest
+from corpus import table
+from lib import h2frames as h2
+from lib.corpus_rig import PlayerRig, Rig
+from lib.h2raw import Client, alpn_context
+
+REQUESTS = [case for case in table.load("requests") if case.h2]
+RESPONSES = [case for case in table.load("responses") if case.h2]
+ASKS = {"GET": [], "HEAD": [], "POST": [], "TRAILERS": [("te", "trailers")]}
+FRAME = 16384  # the most a frame may hold
+
+
+def connect(door):
+    client = Client(door.connect_tls("a.test", alpn_context(door.authority.ca)))
+    client.read_until(lambda: client.settings is not None, "SETTINGS")
+    return client
+
+
+def send(client, fields, body):
+    """Sends it as it is, in as many frames as it takes; gives the stream."""
+    stream = client.open(method=dict(fields).get(b":method", b"").decode("latin-1"))
+    block = h2.block(*fields)
+    pieces = [block[at:at + FRAME] for at in range(0, len(block), FRAME)]
+    client.send(h2.headers(stream.number, pieces[0], end=not body, end_headers=len(pieces) == 1))
+    for piece in pieces[1:]:
+        client.send(h2.continuation(stream.number, piece, end_headers=piece is pieces[-1]))
+    if body:
+        client.send_data(stream, body)
+    client.read_until(lambda: stream.over or client.has_failed(), "an answer")
+    return stream
+
+
+def check_answer(client, stream, outcome):
+    """Returns whether the connection goes on."""
+    if outcome.verdict == "reset":
+        if stream.reset is None:
+            assert client.has_failed(), stream
+            return False
+        assert stream.status is None and stream.reset == h2.PROTOCOL_ERROR, stream
+        return True
+    assert stream.ended, stream
+    if outcome.is_forwarded:
+        method, target, _ = outcome.expected.split(b" ", 2)
+        expected = b"" if method == b"HEAD" else b"answer to " + method + b" " + target
+        assert (stream.status, bytes(stream.body)) == (200, expected)
+    else:
+        assert str(stream.status) == outcome.verdict, stream
+    return True
+
+
+@pytest.fixture(scope="module")
+def rig(binary, authority, tmp_path_factory):
+    one = Rig(binary, tmp_path_factory.mktemp("requests") / "door", authority)
+    yield one
+    one.close()
+
+
+def play(rig, case):
+    after = rig.next_path()
+    with connect(rig.door) as client:
+        goes_on = check_answer(client, send(client, *case.h2_message()), case.h2)
+        if goes_on:
+            stream = client.get(after.decode())
+            assert bytes(stream.body) == b"answer to GET " + after
+    reasons = [case.h2.reason] if case.h2.reason != "-" else []
+    reasons += ["ok"] if goes_on else []
+    assert rig.log.reasons(len(reasons)) == reasons
+    rig.check_arrived([case.h2], True, after, http2=True)
+
+
+@pytest.mark.parametrize("case", REQUESTS, ids=lambda c: c.id)
+def test_request(rig, case):
+    try:
+        play(rig, case)
+    except BaseException:
+        rig.clean()
+        raise
+
+
+# ---- answers ----
+
+
+@pytest.fixture(scope="module")
+def answers(binary, authority, tmp_path_factory):
+    one = PlayerRig(binary, tmp_path_factory.mktemp("responses") / "door", authority, RESPONSES)
+    yield one
+    one.close()
+
+
+def ask(client, case):
+    method = case.asks if case.asks in ("HEAD", "POST") else "GET"
+    stream = client.request(h2.request(f"/case/{case.id}", *ASKS[case.asks], method=method),
+                            b"abc" if method == "POST" else None)
+    client.read_until(lambda: stream.over, "an answer")
+    return stream
+
+
+def expected_of(outcome):
+    """(status, fields, body) as HTTP/2 says them."""
+    head, _, body = outcome.expected.partition(b"\r\n\r\n")
+    line, *fields = head.decode("latin-1").split("\r\n")
+    fields = [tuple(field.split(": ", 1)) for field in fields]
+    return int(line.split(" ")[1]), [(n.lower(), v) for n, v in fields], body
+
+
+def check_stream(stream, outcome):
+    if outcome.verdict == "cut":
+        assert stream.reset is not None and not stream.ended, stream
+        if stream.status is not None and outcome.expected:
+            assert expected_of(outcome)[2].startswith(bytes(stream.body)) or not stream.body
+        return
+    assert stream.ended and stream.reset is None, stream
+    if not outcome.is_forwarded:
+        assert str(stream.status) == outcome.verdict and stream.field("x-request-id"), stream
+        return
+    fields = [(n, v) for n, v in stream.fields if n != "content-length"]
+    assert (stream.status, fields, bytes(stream.body)) == expected_of(outcome)
+    trailers = [f"{n}: {v}".encode("latin-1") for n, v in stream.trailers or []]
+    assert trailers == [t.partition(b": ")[0].lower() + b": " + t.partition(b": ")[2]
+                        for t in outcome.trailers]
+
+
+def check_next(rig, client):
+    path = rig.next_path()
+    assert bytes(client.get(path.decode()).body) == b"answer to " + path
+
+
+def play_answer(rig, case, piece):
+    rig.service.piece = piece
+    with connect(rig.door) as client:
+        check_stream(ask(client, case), case.h2)
+        check_next(rig, client)
+    assert rig.log.reasons(2) == [case.h2.reason, "ok"]
+    assert rig.service.used_again == []
+
+
+@pytest.mark.parametrize("case", RESPONSES, ids=lambda c: c.id)
+def test_response(answers, case):
+    try:
+        play_answer(answers, case, max(len(case.raw), 1))
+        play_answer(answers, case, max(len(case.raw) // 100, 1))
+    except BaseException:
+        answers.clean()
+        raise
