@@ -94,11 +94,11 @@ static void count_end(struct conn *c, enum why why)
     buf_fini(&labels);
 }
 
-/* HTTP/2 broken or abused: such a request may never have become one, so that no access record tells
- * of it. */
+/* HTTP/2 broken or abused, a client that a site does not let in: such a request may never have
+ * become one, so that no access record tells of it. */
 static bool is_offence(enum why why)
 {
-    return why >= WHY_H2_PROTOCOL && why <= WHY_H2_CONTROL_FLOOD;
+    return why == WHY_CLIENT_CERT || (why >= WHY_H2_PROTOCOL && why <= WHY_H2_CONTROL_FLOOD);
 }
 
 static void log_end_of(const struct conn *c, enum why why)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Certificates for tests, made by Debian's openssl."""
 
+import hashlib
 import pathlib
 import subprocess
 from datetime import datetime, timedelta, timezone
@@ -25,7 +26,7 @@ class Authority:
                 "-addext", "basicConstraints=critical,CA:TRUE",
                 "-addext", "keyUsage=critical,keyCertSign,cRLSign")
 
-    def issue(self, names, kind="ec", days=20):
+    def issue(self, names, kind="ec", days=20, subject="/", usage="serverAuth"):
         """(chain PEM, key PEM, serial in upper-case hex) of a new leaf for these DNS names.
 
         `days` below 0 gives one that has ended already."""
@@ -35,9 +36,9 @@ class Authority:
         extensions = base.with_suffix(".ext")
         new_key = {"ec": ["ec", "-pkeyopt", "ec_paramgen_curve:P-256"],
                    "rsa": ["rsa:2048"]}[kind]
-        openssl("req", "-newkey", *new_key, "-nodes", "-keyout", key, "-out", csr, "-subj", "/")
-        extensions.write_text("subjectAltName=critical," + ",".join(f"DNS:{n}" for n in names) +
-                              "\nextendedKeyUsage=serverAuth\n")
+        openssl("req", "-newkey", *new_key, "-nodes", "-keyout", key, "-out", csr, "-subj", subject)
+        san = "subjectAltName=critical," + ",".join(f"DNS:{n}" for n in names) + "\n"
+        extensions.write_text((san if names else "") + f"extendedKeyUsage={usage}\n")
         if days < 0:
             self._sign_ended(csr, leaf, extensions, days)
         else:
@@ -60,6 +61,16 @@ class Authority:
         openssl("ca", "-batch", "-notext", "-config", config, "-in", csr, "-out", leaf, "-cert",
                 self.ca, "-keyfile", self.key, "-extfile", extensions,
                 "-startdate", f"{start:%Y%m%d%H%M%SZ}", "-enddate", f"{end:%Y%m%d%H%M%SZ}")
+
+    def client(self, name, **options):
+        """(certificate file, key file, SHA-256 fingerprint) of a client with this common name."""
+        cert, key, _ = self.issue([], subject=f"/CN={name}", usage="clientAuth", **options)
+        base = self.folder / f"client{self.count}"
+        files = base.with_suffix(".pem"), base.with_suffix(".pk")
+        files[0].write_text(cert)
+        files[1].write_text(key)
+        der = openssl("x509", "-in", files[0], "-outform", "DER")
+        return *files, hashlib.sha256(der).hexdigest()
 
     def write(self, folder, names, chain="swarm.pem", key="request.pem", **options):
         """Issues and writes both files, as lecli names them; returns the serial."""
