@@ -105,7 +105,7 @@ const struct schema_key schema_table[] = {
      .choices = "require|optional",
      .fallback = "require",
      .help = "require ends the handshake of a client without a certificate; optional lets it in, "
-             "and tells the service.",
+             "and tells the service. A certificate that is shown must be good in any case.",
      .example = "optional"},
     {.path = "listen",
      .type = SCHEMA_MAP,
