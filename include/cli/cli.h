@@ -22,6 +22,7 @@ int cli_main(int argc, char *const argv[]) MUST_USE;
 int cli_run(int argc, char *const argv[]) MUST_USE;
 int cli_check(int argc, char *const argv[]) MUST_USE;
 int cli_dev(int argc, char *const argv[]) MUST_USE;
+int cli_explain(int argc, char *const argv[]) MUST_USE;
 int cli_health(int argc, char *const argv[]) MUST_USE;
 int cli_reload(int argc, char *const argv[]) MUST_USE;
 int cli_status(int argc, char *const argv[]) MUST_USE;

@@ -7,6 +7,7 @@
  *   GET  /readyz   200 when every worker serves and the daemon is not stopping, else 503
  *   GET  /metrics  Prometheus text
  *   GET  /state    JSON: what the daemon holds, in what state, since when
+ *   GET  /explain?url=URL  text: what the door would do with a request for it, and why
  *   POST /reload   asks for a reload, answers when it is done; only on a loopback or Unix address
  *
  * Bounded connections, each with a deadline; an idle one makes room for a new one. On a loopback

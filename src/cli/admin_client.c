@@ -14,7 +14,8 @@
 #include "config/yaml_tree.h"
 #include "daemon/supervisor.h"
 
-#define ANSWER_MAX (64 * 1024 * 1024) /* the state of ten thousand sites */
+#define REQUEST_MAX 8192
+#define ANSWER_MAX  (64 * 1024 * 1024) /* the state of ten thousand sites */
 
 /* What `listen: {admin: ...}` says, whatever else is wrong with the file: a broken configuration
  * does not move a daemon that runs. ERR_NOT_FOUND: it says `off`. */
@@ -161,7 +162,7 @@ int admin_client_ask(const struct addr *to, const char *request_line, int timeou
                      int *out_status, struct buf *out_body)
 {
     uint64_t until_ms = clock_ms() + (uint64_t)timeout_ms;
-    char request[256];
+    char request[REQUEST_MAX];
     struct buf in;
     int fd;
 

@@ -25,6 +25,8 @@ static const struct command commands[] = {
     {"reload", cli_reload, "[-c FILE | --admin ADDR]", "makes the running daemon read its files"},
     {"health", cli_health, "[-c FILE | --admin ADDR]",
      "asks the running daemon whether it is well"},
+    {"explain", cli_explain, "URL [-c FILE | --admin ADDR]",
+     "what the running daemon would do with a request, and why"},
     {"status", cli_status, "[--json] [-c FILE | --admin ADDR]",
      "what the running daemon does: traffic, sites, certificates, endpoints, errors"},
     {"version", cli_version, "", "the versions of this program and of its libraries"},

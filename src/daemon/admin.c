@@ -7,8 +7,10 @@
 #include "base/list.h"
 #include "base/mem.h"
 #include "daemon/admin_state.h"
+#include "daemon/explain.h"
 #include "daemon/role.h"
 #include "daemon/status.h"
+#include "http/chars.h"
 #include "http/h1_server.h"
 #include "http/reply.h"
 #include "loop/deadline.h"
@@ -232,6 +234,44 @@ static void answer_status_text(struct conn *c, struct channel *ch, struct messag
     answer_status(ch, m, TEXT_TYPE, status_text, c->admin->env.view);
 }
 
+/* The URL behind "url=", its percent-encoding undone; empty if there is none. */
+static struct str asked_url(const struct message *m)
+{
+    struct str target = m->target;
+    ptrdiff_t mark = str_find(target, '?');
+    struct str query = mark < 0 ? STR("") : str_from(target, (size_t)mark + 1);
+    char *dst = arena_alloc(m->arena, query.len + 1);
+    size_t len = 0;
+
+    if (!str_starts(query, STR("url="))) {
+        return STR("");
+    }
+    for (size_t i = 4; i < query.len; i++) {
+        bool escaped = query.ptr[i] == '%' && i + 2 < query.len &&
+                       chars_is(query.ptr[i + 1], CHARS_HEX) &&
+                       chars_is(query.ptr[i + 2], CHARS_HEX);
+        dst[len++] = escaped
+                         ? (char)(chars_hex(query.ptr[i + 1]) << 4 | chars_hex(query.ptr[i + 2]))
+                         : query.ptr[i];
+        i += escaped ? 2 : 0;
+    }
+    return str_n(dst, len);
+}
+
+static void answer_explain(struct conn *c, struct channel *ch, struct message *m)
+{
+    struct buf page;
+
+    buf_init(&page, PAGE_MAX);
+    int err = explain_write(c->admin->env.view, asked_url(m), &page);
+    if (err != OK) {
+        buf_fini(&page);
+        answer_text(ch, m, 400, STR("/explain?url=URL, with the URL percent-encoded\n"));
+        return;
+    }
+    answer_page(ch, m, TEXT_TYPE, &page);
+}
+
 /* ---- reload ---- */
 
 static void on_wait_abort(void *arg, enum why why)
@@ -360,7 +400,7 @@ static const struct page pages[] = {
     {"/healthz", false, answer_health},     {"/readyz", false, answer_ready},
     {"/metrics", false, answer_metrics},    {"/state", false, answer_state},
     {"/reload", true, answer_reload},       {"/", false, answer_front},
-    {"/status", false, answer_status_text},
+    {"/status", false, answer_status_text}, {"/explain", false, answer_explain},
 };
 
 static void on_request(void *arg, struct channel *ch, struct message *m, struct body body,

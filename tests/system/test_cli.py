@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 
-COMMANDS = ("run", "check", "dev", "reload", "health", "status", "version")
+COMMANDS = ("run", "check", "dev", "reload", "health", "explain", "status", "version")
 
 
 @pytest.fixture
