@@ -195,6 +195,9 @@ CONNECTION_ERRORS = [
     ("9113-4.2-ping-too-large", idle, hf.frame(hf.PING, length=16385), [F]),
     ("9113-4.2-unknown-type-too-large", idle, hf.frame(hf.UNKNOWN, length=16385), [F]),
     ("9113-4.2-data-too-large", opened, hf.frame(hf.DATA, 0, 1, length=16385), [F]),
+    ("9113-4.2-continuation-too-large", idle,
+     hf.headers(1, REQUEST, end_headers=False) + hf.frame(hf.CONTINUATION, 4, 1, length=16385),
+     [F]),
     # 6.1 DATA
     ("9113-6.1-data-on-connection", opened, hf.data(0, b"x"), [P]),
     ("9113-6.1-data-on-idle-stream", idle, hf.data(1, b"x"), [P]),
@@ -213,6 +216,8 @@ CONNECTION_ERRORS = [
     ("9113-6.2-priority-cut", idle, hf.frame(hf.HEADERS, 0x25, 1, b"\0\0\0\0"), [F, P]),
     ("9113-6.2-padding-and-priority-too-long", idle,
      hf.frame(hf.HEADERS, 0x2D, 1, b"\6" + b"\0" * 5), [F, P]),
+    # 6.3 PRIORITY
+    ("9113-6.3-priority-on-connection", idle, hf.priority(0), [P]),
     # 6.4 RST_STREAM
     ("9113-6.4-rst-on-connection", idle, hf.rst_stream(0), [P]),
     ("9113-6.4-rst-on-idle-stream", idle, hf.rst_stream(1), [P]),

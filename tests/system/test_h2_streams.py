@@ -193,6 +193,10 @@ def test_data_of_a_reset_stream_counts_for_the_connection(h2):
     ("9113-5.1.1-even-number", [], lambda: hf.headers(2, block("/odd")), [hf.PROTOCOL_ERROR]),
     ("9113-5.1.1-even-number-later", [1, 3], lambda: hf.headers(4, block("/odd")),
      [hf.PROTOCOL_ERROR]),
+    ("9113-5.1.1-lower-than-before", [5], lambda: hf.headers(3, block("/odd")),
+     [hf.PROTOCOL_ERROR, hf.STREAM_CLOSED]),
+    ("9113-5.1.1-first-after-greatest", [2**31 - 1], lambda: hf.headers(1, block("/odd")),
+     [hf.PROTOCOL_ERROR, hf.STREAM_CLOSED]),
     ("9113-5.1.1-skipped-is-closed-for-data", [5], lambda: hf.data(3, b"x"),
      [hf.PROTOCOL_ERROR, hf.STREAM_CLOSED]),
 ]))
