@@ -78,7 +78,8 @@ static inline void server_distrust(struct server *s)
     s->ops->distrust(s);
 }
 
-/* The request header did not come in time: answered where something was asked, else closed. */
+/* The request header, or the next request, did not come in time: answered where something was
+ * asked, else closed (HTTP/2: with GOAWAY). */
 static inline void server_expire(struct server *s, enum why why)
 {
     s->ops->expire(s, why);

@@ -247,9 +247,12 @@ static void on_begin(void *arg)
     deadline_set(&c->deadline, c->proxy->current->header);
 }
 
+/* HTTP/2 says so first: a client whose request is under way knows by GOAWAY that it was not looked
+ * at (RFC 9113 section 6.8). */
 static void on_idle_deadline(void *arg)
 {
-    conn_close(arg, WHY_IDLE_TIMEOUT);
+    struct conn *c = arg;
+    server_expire(c->http, WHY_IDLE_TIMEOUT);
 }
 
 static void on_idle(void *arg)
