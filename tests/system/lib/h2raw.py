@@ -15,7 +15,7 @@ import hpack
 from . import h2frames as h2
 from .tls_errors import forget_tls_errors
 
-PATIENCE = 5.0
+PATIENCE = 20.0
 WINDOW = 65535
 FIXED_LENGTHS = {h2.PRIORITY: 5, h2.RST_STREAM: 4, h2.PING: 8, h2.WINDOW_UPDATE: 4}
 CONNECTION_TYPES = (h2.SETTINGS, h2.PING, h2.GOAWAY)
