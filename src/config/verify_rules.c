@@ -113,9 +113,23 @@ static const struct model_route *route_of(const struct verify_pair *p, struct st
 static void verify_pattern(const struct scope *s, const struct yaml_node *to,
                            const struct model_target *t)
 {
-    if (t->is_pattern && to != NULL && s->p->site->name.len > 0 &&
-        !names_is_wild(s->p->site->name)) {
+    if (!t->is_pattern || to == NULL || s->p->site->name.len == 0) {
+        return;
+    }
+    if (!names_is_wild(s->p->site->name)) {
         fault(s, to, "{1} in", "the site's name to begin with *. for it to stand for something");
+    }
+    if (t->scheme == MODEL_SCHEME_HTTPS && !t->verify.off && t->verify.name.len == 0) {
+        fault(s, to, "https:// and {1} without a name to check in",
+              "verify: {name: NAME} beside it, the name that their certificates are for");
+    }
+    if (str_eq(t->host, STR(NAMES_CAPTURE))) {
+        struct str shown = diag_cut(s->p->key->shown);
+        diags_add(s->v->diags, DIAG_WARNING, yaml_tree_place(s->v->tree, to),
+                  "found {1} alone for site \"%.*s\"; expected a fixed part such as {1}_web: "
+                  "visitors reach every service with this port, and names of letters alone are "
+                  "refused",
+                  STR_FMT(shown));
     }
 }
 

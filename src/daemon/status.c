@@ -239,6 +239,30 @@ static enum status_level service_level(enum service_state state)
     return STATUS_PLAIN;
 }
 
+/* What names of a pattern have together; visitors make them, so they are not shown one by one. */
+static void pattern_rows(struct status *s, const struct figures *f, const struct model_site *site,
+                         struct map *seen)
+{
+    for (size_t i = 0; i < site->route_count && !is_full(s, STATUS_ENDPOINTS); i++) {
+        const struct model_target *to = &site->routes[i].to;
+        if (to->is_pattern && map_put(seen, to->service, seen) == NULL) {
+            cell(s, STATUS_ENDPOINTS, STATUS_PLAIN, to->service);
+            cell(s, STATUS_ENDPOINTS, STATUS_PLAIN, STR("pattern"));
+            endpoint_row(s, f, to->service, STR("any"));
+        }
+    }
+}
+
+static void build_patterns(struct status *s, const struct figures *f, const struct bundle *b)
+{
+    struct map *seen = map_new();
+
+    for (size_t i = 0; b != NULL && i < b->model->site_count; i++) {
+        pattern_rows(s, f, &b->model->sites[i], seen);
+    }
+    map_free(seen);
+}
+
 static void build_endpoints(struct status *s, const struct admin_view *view)
 {
     struct figures f[FIGURES];
@@ -263,6 +287,7 @@ static void build_endpoints(struct status *s, const struct admin_view *view)
             endpoint_row(s, f, name, at);
         }
     }
+    build_patterns(s, f, view->bundle);
     for (int i = 0; i < FIGURES; i++) {
         figures_fini(&f[i]);
     }

@@ -41,6 +41,18 @@ def test_requests(door, service):
         assert got["x-forwarded-proto"] == ["https" if tls else "http"]
 
 
+def test_requests_and_answers_of_http2(door, service):
+    d = door(names=["a.test"], sites={"a.test": site(
+        service().url, request={"set": {"X-Tenant": "one"}, "remove": ["X-Secret"]},
+        response={"set": {"X-Frame-Options": "DENY"}, "remove": ["Server"]})})
+    done = d.curl("--http2", "-i", "-H", "x_tenant: evil", "-H", "x-secret: 1", "https://a.test/")
+    head, text = done.stdout.decode().split("\r\n\r\n", 1)
+    assert head.startswith("HTTP/2 200")
+    assert "\r\nx-frame-options: DENY" in head and "\r\nserver:" not in head
+    got = fields(json.loads(text)["headers"])
+    assert got["x-tenant"] == ["one"] and not {"x_tenant", "x-secret"} & set(got)
+
+
 def test_routes_add_to_their_site(door, service):
     url = service().url
     d = door(names=["a.test"], sites={"a.test": {

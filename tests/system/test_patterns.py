@@ -102,6 +102,28 @@ def test_a_label_leads_to_its_tasks(served, previews, dns):
     assert [s["certificate"] for s in state["sites"]] == [True]
 
 
+def test_patterns_over_http2(served, previews):
+    previews.add("pr2")
+    d = served()
+    for label in ("pr1", "pr2"):
+        done = d.curl("--http2", "-w", " %{http_version}", f"https://{label}.x.test/",
+                      name=f"{label}.x.test")
+        assert done.stdout.decode() == f"{label} {label}.x.test / 2", done.stderr
+    done = d.curl("--http2", "-o", "/dev/null", "-w", "%{http_version} %{http_code}",
+                  "-H", "Host: a_b.x.test", "https://pr1.x.test/", name="pr1.x.test")
+    assert done.stdout.decode() == "2 404", done.stderr
+    d.wait_log("access", 2, reason="ok")
+
+
+def test_status_shows_the_pattern_and_no_names(served, previews):
+    d = served()
+    assert body(d.get("pr1.x.test")).startswith("pr1 ")
+    shown = d.run("status", "-c", d.config).stdout
+    row = next(line.split() for line in shown.splitlines() if "pattern" in line.split())
+    assert row[:4] == [f"{{1}}_web:{previews.port}", "pattern", "any", "1"]
+    assert "pr1_web" not in shown
+
+
 def test_exact_name_wins_and_one_label_only(served, service):
     exact = service(handler=lambda r: r.reply(200, "exact"))
     d = served(sites={"www.x.test": {"to": exact.url, "http": "serve"}})

@@ -20,6 +20,19 @@ static const struct bad cases[] = {
      "{1} once and without a dot, for example http://{1}_web:3000\n",
      ERR_SYNTAX},
     {HEAD "sites:\n"
+          "  \"*.c.com\": http://{1}:1\n",
+     "f:4:14: warning: found {1} alone for site \"*.c.com\"; expected a fixed part such as "
+     "{1}_web: "
+     "visitors reach every service with this port, and names of letters alone are refused\n",
+     OK},
+    {HEAD "sites:\n"
+          "  \"*.c.com\": https://{1}_web\n"
+          "  \"*.d.com\": {to: \"https://{1}_web\", verify: {name: web.d.com}}\n"
+          "  \"*.e.com\": {to: \"https://{1}_web\", verify: \"off\"}\n",
+     "f:4:14: error: found https:// and {1} without a name to check in site \"*.c.com\"; expected "
+     "verify: {name: NAME} beside it, the name that their certificates are for\n",
+     ERR_SYNTAX},
+    {HEAD "sites:\n"
           "  \"*.c.com\":\n"
           "    to: http://{1}_web:1\n"
           "    aliases: [c.org, \"*.c.net\"]\n",

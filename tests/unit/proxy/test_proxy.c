@@ -7,6 +7,7 @@
 #include "config/load.h"
 #include "net/listener.h"
 #include "proxy/conn.h"
+#include "upstream/made.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -299,6 +300,56 @@ static void test_proxy_redirects(void **state)
     rig_close(&r);
 }
 
+static const char pattern_site[] = "version: 1\n"
+                                   "timeouts: {attempt: 200ms, connect: 300ms}\n"
+                                   "sites:\n"
+                                   "  \"*.x.test\": {to: \"http://{1}_web:3000\", http: serve}\n"
+                                   "  \"*.old.test\": {redirect: \"https://{1}.new.test\"}\n";
+
+static void test_proxy_asks_for_names_that_requests_make(void **state)
+{
+    struct rig r;
+    struct upstream *up;
+    (void)state;
+    rig_open(&r, pattern_site);
+    up = proxy_upstream(r.proxy);
+    ask(&r, "GET /x HTTP/1.1\r\nHost: PR1.x.test\r\n\r\n");
+    for (int i = 0; i < PATIENCE && r.wants == 0; i++) {
+        turn(&r);
+    }
+    assert_string_equal(r.wanted, "tasks.pr1_web:3000");
+    made_update(up, STR("tasks.pr1_web:3000"), MADE_SET, &r.service, 1);
+    await(&r, &r.asked, "GET /x HTTP/1.1\r\n");
+    serve(&r, "HTTP/1.1 204 No Content\r\n\r\n");
+    await(&r, &r.got, "HTTP/1.1 204 ");
+    /* Known now, and the link is kept. */
+    ask(&r, "GET /y HTTP/1.1\r\nHost: pr1.x.test\r\n\r\n");
+    await(&r, &r.asked, "GET /y HTTP/1.1\r\n");
+    serve(&r, "HTTP/1.1 204 No Content\r\n\r\n");
+    await(&r, &r.got, "HTTP/1.1 204 ");
+    assert_int_equal(r.wants, 1);
+    assert_int_equal(r.slot->values[COUNTER_LINKS_REUSED], 1);
+    ask(&r, "GET / HTTP/1.1\r\nHost: a_b.x.test\r\n\r\n");
+    await(&r, &r.got, "HTTP/1.1 404 ");
+    ask(&r, "GET / HTTP/1.1\r\nHost: x.test\r\n\r\n");
+    await(&r, &r.got, "HTTP/1.1 404 ");
+    assert_int_equal(r.wants, 1);
+    ask(&r, "GET / HTTP/1.1\r\nHost: pr2.x.test\r\n\r\n");
+    for (int i = 0; i < PATIENCE && r.wants == 1; i++) {
+        turn(&r);
+    }
+    made_update(up, STR("tasks.pr2_web:3000"), MADE_GONE, NULL, 0);
+    await(&r, &r.got, "HTTP/1.1 503 ");
+    assert_true(has(&r.got, "name_limit") && has(&r.got, "Retry-After: "));
+    /* Nobody answers: as for any service whose name is not known yet. */
+    ask(&r, "GET / HTTP/1.1\r\nHost: pr3.x.test\r\n\r\n");
+    await(&r, &r.got, "HTTP/1.1 503 ");
+    assert_true(has(&r.got, "no_endpoint"));
+    ask(&r, "GET /a HTTP/1.1\r\nHost: shop.old.test\r\n\r\n");
+    await(&r, &r.got, "Location: https://shop.new.test/a\r\n");
+    rig_close(&r);
+}
+
 static void test_proxy_answers_errors(void **state)
 {
     static const struct {
@@ -496,6 +547,7 @@ int main(void)
         cmocka_unit_test(test_proxy_relays_and_keeps_alive),
         cmocka_unit_test(test_proxy_routes_and_strips),
         cmocka_unit_test(test_proxy_redirects),
+        cmocka_unit_test(test_proxy_asks_for_names_that_requests_make),
         cmocka_unit_test(test_proxy_answers_errors),
         cmocka_unit_test(test_proxy_bodies_both_ways),
         cmocka_unit_test(test_proxy_service_breaks),
