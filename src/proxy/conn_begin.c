@@ -194,6 +194,10 @@ static void on_proxy_bytes(void *arg, unsigned ready)
     if (err == ERR_AGAIN) {
         return;
     }
+    if (err != OK && buf_len(&c->early) > 0) {
+        conn_close(c, WHY_PROXY_HEADER_BAD);
+        return;
+    }
     if (err != OK) {
         /* A balancer's health check: connects, says nothing, closes. */
         conn_close(c, err == ERR_EOF ? WHY_CLIENT_CLOSED : WHY_CLIENT_RESET);

@@ -123,6 +123,38 @@ static void test_proxy_protocol_v2(void **state)
     assert_int_equal(h.source.len, 0);
 }
 
+/* Whatever stands behind the addresses is skipped by its length, and nothing in it is believed. */
+static void test_proxy_protocol_v2_skips_the_rest(void **state)
+{
+    static char bytes[PROXY_HEADER_MAX + 1];
+    struct proxy_header h;
+    size_t len = 0;
+
+    (void)state;
+    /* A TLV that says it is longer than the header, one without a length, one of no type at all. */
+    assert_int_equal(parse(STR(V2_SIGNATURE "\x21\x11\x00\x10"
+                                            "\xc0\x00\x02\x01\xc0\x00\x02\x02\x1f\x90\x01\xbb"
+                                            "\x04\xff\xffx"),
+                           &h, &len),
+                     OK);
+    assert_int_equal(len, 32);
+    check_source(&h, "192.0.2.1:8080", "192.0.2.2:443");
+    /* Unix sockets, with and without their 216 bytes; LOCAL with anything behind it. */
+    assert_int_equal(parse(STR(V2_SIGNATURE "\x21\x31\x00\x02zz"), &h, &len), OK);
+    assert_int_equal(h.source.len, 0);
+    assert_int_equal(parse(STR(V2_SIGNATURE "\x20\x11\x00\x01z"), &h, &len), OK);
+    assert_true(h.local && h.source.len == 0);
+    /* As long as may be, and one byte more. */
+    memcpy(bytes, V2_TCP4, 28);
+    bytes[14] = (char)((PROXY_HEADER_MAX - 16) >> 8);
+    bytes[15] = (char)((PROXY_HEADER_MAX - 16) & 0xff);
+    assert_int_equal(parse(str_n(bytes, PROXY_HEADER_MAX - 1), &h, &len), ERR_AGAIN);
+    assert_int_equal(parse(str_n(bytes, sizeof(bytes)), &h, &len), OK);
+    assert_int_equal(len, PROXY_HEADER_MAX);
+    bytes[15]++;
+    assert_int_equal(parse(str_n(bytes, 16), &h, &len), ERR_LIMIT);
+}
+
 static void test_proxy_protocol_v2_bad(void **state)
 {
     struct proxy_header h;
@@ -177,6 +209,7 @@ int main(void)
         cmocka_unit_test(test_proxy_protocol_v1_bad),
         cmocka_unit_test(test_proxy_protocol_v1_line_is_bounded),
         cmocka_unit_test(test_proxy_protocol_v2),
+        cmocka_unit_test(test_proxy_protocol_v2_skips_the_rest),
         cmocka_unit_test(test_proxy_protocol_v2_bad),
         cmocka_unit_test(test_proxy_protocol_prefixes),
         cmocka_unit_test(test_proxy_protocol_other_bytes),
