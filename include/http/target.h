@@ -35,9 +35,9 @@ struct target {
 int target_parse(const struct message *m, struct arena *arena, struct target *out_target,
                  enum why *out_why) MUST_USE;
 /*
- * Normalises a path for matching: percent-decoding (an encoded slash counts as a slash), dot
- * segments removed, repeated slashes made one. ERR_SYNTAX for bad encoding, NUL, or a path that
- * climbs above "/".
+ * Normalises a path for matching: percent-decoding (an encoded slash counts as a slash, and so does
+ * an encoded backslash), dot segments removed, with parameters too, repeated slashes made one.
+ * ERR_SYNTAX for bad encoding, NUL, or a path that climbs above "/".
  */
 int target_normalise(struct str path, struct arena *arena, struct str *out_path) MUST_USE;
 /* host[:port] of RFC 3986, lower-cased into the arena; ERR_SYNTAX. IPv6 in brackets, made

@@ -30,10 +30,13 @@ struct normal {
     size_t segment;
 };
 
-/* Ends the current segment: dots are resolved (RFC 3986 section 5.2.4); false above the root. */
+/* Ends the current segment: dots are resolved (RFC 3986 section 5.2.4), also with parameters behind
+ * them ("..;x"), which some services cut off first; false above the root. */
 static bool end_segment(struct normal *n)
 {
     struct str segment = str_n(n->out + n->segment, n->len - n->segment);
+    ptrdiff_t parameters = str_find(segment, ';');
+    segment = parameters < 0 ? segment : str_sub(segment, 0, (size_t)parameters);
     if (str_eq(segment, STR("."))) {
         n->len = n->segment;
         return true;
@@ -64,6 +67,9 @@ int target_normalise(struct str path, struct arena *arena, struct str *out_path)
         if (c == '%') {
             c = (char)(chars_hex(path.ptr[i + 1]) << 4 | chars_hex(path.ptr[i + 2]));
             i += 2;
+        }
+        if (c == '\\') {
+            c = '/'; /* to services on Windows it is one */
         }
         if (c == '\0' || (c == '/' && !end_segment(&n))) {
             return ERR_SYNTAX;

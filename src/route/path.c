@@ -66,12 +66,14 @@ static bool climbs(struct str rest)
     ptrdiff_t depth = 0;
     size_t len = 0;
     bool dots = true;
+    bool named = false; /* parameters follow, which do not count */
 
     while (rest.len > 0) {
         char c = take_byte(&rest);
-        if (c != '/') {
-            len++;
-            dots = dots && c == '.';
+        if (c != '/' && c != '\\') {
+            named = named || c == ';';
+            len += !named;
+            dots = dots && (named || c == '.');
             continue;
         }
         depth += step(len, dots);
@@ -80,6 +82,7 @@ static bool climbs(struct str rest)
         }
         len = 0;
         dots = true;
+        named = false;
     }
     return depth + step(len, dots) < 0;
 }

@@ -14,17 +14,22 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* A prefix as the configuration makes them: "/" or "/a/b", no empty or dot segments, no "%". */
+/* A prefix that a normalised path can have: "/" or "/a/b", no empty or dot segments, no "%". */
 static bool is_prefix(struct str s)
 {
     struct str rest, segment;
 
-    if (!str_starts(s, STR("/")) || str_find(s, '%') >= 0 || memchr(s.ptr, 0, s.len) != NULL) {
+    if (!str_starts(s, STR("/")) || str_find(s, '%') >= 0 || str_find(s, '\\') >= 0 ||
+        memchr(s.ptr, 0, s.len) != NULL) {
         return false;
     }
     rest = str_from(s, 1);
     while (rest.len > 0 && str_next(&rest, '/', &segment)) {
-        if (segment.len == 0 || str_eq(segment, STR(".")) || str_eq(segment, STR(".."))) {
+        ptrdiff_t parameters = str_find(segment, ';');
+        bool is_plain = parameters < 0;
+        segment = is_plain ? segment : str_sub(segment, 0, (size_t)parameters);
+        if ((is_plain && segment.len == 0) || str_eq(segment, STR(".")) ||
+            str_eq(segment, STR(".."))) {
             return false;
         }
     }

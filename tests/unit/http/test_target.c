@@ -62,10 +62,19 @@ static const struct path_case paths[] = {
     PATH("/%C3%A9", "/\xc3\xa9"),
     PATH("/a%20b", "/a b"),
     PATH("/a%0ab", "/a\nb"),
-    PATH("/a%5cb", "/a\\b"),
+    /* a backslash is a slash where services run on Windows */
+    PATH("/a%5cb", "/a/b"),
+    PATH("/a%5C%5c..%5cb", "/b"),
+    PATH("/%5c..%5c..", NULL),
+    /* parameters do not hide dots */
+    PATH("/a/..;/b", "/b"),
+    PATH("/a/..;x=y", "/"),
+    PATH("/a/.;x/b", "/a/b"),
+    PATH("/a/..%3bx/b", "/b"),
+    PATH("/..;/a", NULL),
+    PATH("/a;b/..c;d/;", "/a;b/..c;d/;"),
     PATH("/a%3fb%23c", "/a?b#c"),
     PATH("/;a=b", "/;a=b"),
-    PATH("/..;/a", "/..;/a"),
     /* above the root */
     PATH("/..", NULL),
     PATH("/../", NULL),

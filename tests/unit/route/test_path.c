@@ -104,6 +104,11 @@ static void test_path_strip_refuses_climbing(void **state)
     refuses("/api/%2e%2E/y", "/api");
     refuses("/api/x%2f..%2f../y", "/api");
     refuses("/api/..", "/api");
+    refuses("/api/..;x/y", "/api");
+    refuses("/api/x/%2e.%3b/..;/y", "/api");
+    refuses("/api/x%5c..%5C..%5cy", "/api");
+    strips_to("/api/x/..;a/y", "/api", "/x/..;a/y");
+    strips_to("/api/;../y", "/api", "/;../y");
     strips_to("/api/...", "/api", "/...");
     strips_to("/api/..x", "/api", "/..x");
 }
