@@ -294,7 +294,7 @@ static void on_data_sent(struct h2_session *s)
 static void on_settings(struct h2_session *s)
 {
     struct h2_client *c = client_of(s);
-    if (!c->is_greeted && most(c) > 0) {
+    if (c->base.events != NULL && !c->is_greeted && most(c) > 0) {
         c->is_greeted = true;
         c->base.events->on_room(c->base.arg);
     }
@@ -314,7 +314,9 @@ static void on_linger(struct h2_session *s, enum why why)
 static void on_closed(struct h2_session *s, enum why why)
 {
     struct h2_client *c = client_of(s);
-    c->base.events->on_closed(c->base.arg, why);
+    if (c->base.events != NULL) {
+        c->base.events->on_closed(c->base.arg, why);
+    }
 }
 
 static void on_free(struct h2_session *s)
@@ -370,8 +372,10 @@ static struct stream *base_stream(const struct client *base)
     return of_base(base)->session.stream;
 }
 
+/* Maybe inside the on_abort of the last exchange: then on_closed is not to come any more. */
 static void base_close(struct client *base)
 {
+    base->events = NULL;
     h2_session_close(&of_base(base)->session);
 }
 

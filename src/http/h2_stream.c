@@ -80,7 +80,8 @@ const struct channel_events *h2_stream_let_go(struct h2_stream *st)
 
 static void send_reset(struct h2_stream *st, uint32_t code)
 {
-    if (st->is_open && !st->is_reset && st->session->state == H2_SESSION_OPEN) {
+    bool is_whole = st->in_ended && st->out == H2_OUT_DONE; /* closed already, or about to be */
+    if (st->is_open && !st->is_reset && !is_whole && st->session->state == H2_SESSION_OPEN) {
         (void)nghttp2_submit_rst_stream(st->session->ng, NGHTTP2_FLAG_NONE, st->id, code);
         h2_session_note_reset(st->session, st->id);
     }
