@@ -20,7 +20,8 @@ struct reply {
 void reply_new_id(char dst[static REPLY_ID_MAX]);
 
 /* The page for a reason; `request` decides the form by its Accept and may be NULL. 405 gets Allow.
- * Every reply carries X-Request-Id and Cache-Control: no-store. */
+ * Every page carries X-Request-Id and Cache-Control: no-store. A request of gRPC gets status 200
+ * and the reason as grpc-status and grpc-message instead of a page. */
 void reply_error(struct arena *arena, enum why why, const struct message *request, struct str id,
                  struct reply *out_reply);
 /* Adds Retry-After to a 429 or 503; nothing to any other reply, and nothing for 0 seconds. */

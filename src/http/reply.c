@@ -260,9 +260,63 @@ static struct str allowed_methods(const struct message *request)
     return STR("GET, HEAD");
 }
 
+/* ---- gRPC, which knows no error pages ---- */
+
+/* Of a client of gRPC itself: application/grpc, with "+proto" and the like, or parameters. Others
+ * (grpc-web) read HTTP's own status. */
+static bool is_grpc(const struct message *request)
+{
+    const struct field *type = request == NULL ? NULL : message_find(request, FIELD_CONTENT_TYPE);
+    struct str grpc = STR("application/grpc");
+    if (type == NULL || !str_ieq(str_sub(type->value, 0, grpc.len), grpc)) {
+        return false;
+    }
+    struct str rest = str_from(type->value, grpc.len);
+    return rest.len == 0 || rest.ptr[0] == '+' || rest.ptr[0] == ';' || rest.ptr[0] == ' ';
+}
+
+/* The codes of gRPC that our statuses mean ("HTTP to gRPC Status Code Mapping" of its
+ * documentation, but what is beyond a limit is 8, RESOURCE_EXHAUSTED, as nginx says it). */
+static unsigned grpc_code(int status)
+{
+    switch (status) {
+    case 400:
+    case 500: return 13; /* INTERNAL */
+    case 401: return 16; /* UNAUTHENTICATED */
+    case 403: return 7;  /* PERMISSION_DENIED */
+    case 404:
+    case 405:
+    case 501: return 12; /* UNIMPLEMENTED */
+    case 413:
+    case 414:
+    case 429:
+    case 431: return 8; /* RESOURCE_EXHAUSTED */
+    case 421:
+    case 502:
+    case 503:
+    case 504: return 14; /* UNAVAILABLE */
+    default: return 2;   /* UNKNOWN */
+    }
+}
+
+/* An answer without messages: the trailers are its header ("Trailers-Only"). */
+static void make_grpc(struct arena *arena, enum why why, struct str id, struct reply *out_reply)
+{
+    struct message *m = &out_reply->head;
+    reply_make(arena, 200, STR("application/grpc"), STR(""), out_reply);
+    message_add(m, STR("grpc-status"), arena_printf(arena, "%u", grpc_code(why_status(why))));
+    /* A reason's label needs no percent-encoding. */
+    message_add(m, STR("grpc-message"), str_of(why_label(why)));
+    add_id(m, id);
+}
+
 void reply_error(struct arena *arena, enum why why, const struct message *request, struct str id,
                  struct reply *out_reply)
 {
+    if (is_grpc(request)) {
+        make_grpc(arena, why, id, out_reply);
+        return;
+    }
     int status = why_status(why);
     struct page page = {.status = (uint16_t)(status != 0 ? status : 500), .id = id};
     page.title = message_reason(page.status);

@@ -209,6 +209,12 @@ static void on_upstream_writable(void *arg)
 static bool may_retry(const struct exchange *ex, enum why why)
 {
     bool lost = why == WHY_UPSTREAM_CLOSED || why == WHY_UPSTREAM_RESET;
+    if (ex->retried || ex->bytes_in > 0 || ex->response_half != EX_HALF_HEAD) {
+        return false;
+    }
+    if (lease_is_unprocessed(ex->lease)) {
+        return true; /* whatever the method: RFC 9113 section 8.7 */
+    }
     switch (ex->request->method) {
     case METHOD_GET:
     case METHOD_HEAD:
@@ -221,8 +227,7 @@ static bool may_retry(const struct exchange *ex, enum why why)
     case METHOD_CONNECT:
     case METHOD_OTHER: return false;
     }
-    return lost && !ex->retried && ex->bytes_in == 0 && ex->response_half == EX_HALF_HEAD &&
-           lease_is_reused(ex->lease) && !lease_answered(ex->lease);
+    return lost && lease_is_reused(ex->lease) && !lease_answered(ex->lease);
 }
 
 static void on_upstream_abort(void *arg, enum why why)

@@ -294,11 +294,13 @@ struct str lease_endpoint(const struct lease *l)
 static bool is_failure(enum why why)
 {
     static const enum why failures[] = {
-        WHY_CONNECT_REFUSED,      WHY_CONNECT_TIMEOUT,     WHY_CONNECT_FAILED,
-        WHY_UPSTREAM_CLOSED,      WHY_UPSTREAM_RESET,      WHY_UPSTREAM_CUT,
-        WHY_UPSTREAM_TIMEOUT,     WHY_UPSTREAM_STALLED,    WHY_UPSTREAM_BAD_HEAD,
-        WHY_UPSTREAM_BAD_FRAMING, WHY_UPSTREAM_BAD_CHUNK,  WHY_UPSTREAM_HEADER_TOO_LARGE,
-        WHY_UPSTREAM_BAD_UPGRADE, WHY_CHALLENGE_TOO_LARGE, WHY_UPSTREAM_TLS,
+        WHY_CONNECT_REFUSED,      WHY_CONNECT_TIMEOUT,       WHY_CONNECT_FAILED,
+        WHY_UPSTREAM_CLOSED,      WHY_UPSTREAM_RESET,        WHY_UPSTREAM_CUT,
+        WHY_UPSTREAM_TIMEOUT,     WHY_UPSTREAM_STALLED,      WHY_UPSTREAM_BAD_HEAD,
+        WHY_UPSTREAM_BAD_FRAMING, WHY_UPSTREAM_BAD_CHUNK,    WHY_UPSTREAM_HEADER_TOO_LARGE,
+        WHY_UPSTREAM_BAD_UPGRADE, WHY_CHALLENGE_TOO_LARGE,   WHY_UPSTREAM_TLS,
+        WHY_UPSTREAM_REFUSED,     WHY_UPSTREAM_STREAM_RESET, WHY_UPSTREAM_NO_UPGRADE,
+        WHY_UPSTREAM_H2_PROTOCOL, WHY_UPSTREAM_H2_FLOOD,
     };
     for (size_t i = 0; i < sizeof(failures) / sizeof(failures[0]); i++) {
         if (failures[i] == why) {
@@ -316,13 +318,14 @@ static bool is_failure(enum why why)
 static void judge(struct lease *l, enum why why)
 {
     struct endpoint *e = current(l);
+    bool is_going = why == WHY_UPSTREAM_REFUSED; /* it stops, or has too much to do */
     bool died = (why == WHY_UPSTREAM_CLOSED || why == WHY_UPSTREAM_RESET) && !lease_answered(l);
     if (is_failure(why)) {
         endpoint_failed(e, why, died && !l->reused, loop_now_ms(env_of(l)->loop));
     } else if (why == WHY_OK) {
         endpoint_served(e);
     }
-    if (died) {
+    if (died || is_going) {
         upstream_service_hurry(l->service);
     }
 }

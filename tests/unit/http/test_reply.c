@@ -57,6 +57,53 @@ static void test_reply_form_follows_accept(void **state)
     }
 }
 
+static void test_reply_speaks_grpc_to_grpc(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *type;
+        enum why why;
+        const char *code; /* NULL: a page of HTTP's */
+    } cases[] = {
+        {"application/grpc", WHY_CONNECT_REFUSED, "14"},
+        {"application/grpc+proto", WHY_NO_ENDPOINT, "14"},
+        {"Application/gRPC; charset=x", WHY_UPSTREAM_TIMEOUT, "14"},
+        {"application/grpc", WHY_NO_SITE, "12"},
+        {"application/grpc", WHY_BODY_TOO_LARGE, "8"},
+        {"application/grpc", WHY_HEADER_TOO_LARGE, "8"},
+        {"application/grpc", WHY_BAD_FIELD, "13"},
+        {"application/grpc", WHY_INTERNAL, "13"},
+        {"application/grpc", WHY_MISDIRECTED, "14"},
+        {"application/grpc", WHY_EXPECTATION, "2"},
+        {"application/grpc-web", WHY_CONNECT_REFUSED, NULL},
+        {"application/grp", WHY_CONNECT_REFUSED, NULL},
+        {"text/plain", WHY_CONNECT_REFUSED, NULL},
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct arena arena;
+        struct message m;
+        struct reply r;
+        arena_init(&arena, 4096);
+        make_message(
+            &m, &arena,
+            arena_printf(&arena, "POST / HTTP/1.1\r\nContent-Type: %s\r\n", cases[i].type).ptr,
+            false);
+        reply_error(&arena, cases[i].why, &m, STR("id"), &r);
+        assert_str(value_of(&r.head, "x-request-id"), STR("id"), cases[i].type);
+        if (cases[i].code == NULL) {
+            assert_int_equal(r.head.status, why_status(cases[i].why));
+            assert_int_equal(value_of(&r.head, "grpc-status").len, 0);
+        } else {
+            assert_int_equal(r.head.status, 200);
+            assert_int_equal(r.body.len, 0);
+            assert_str(value_of(&r.head, "grpc-status"), str_of(cases[i].code), cases[i].type);
+            assert_str(value_of(&r.head, "grpc-message"), str_of(why_label(cases[i].why)), "label");
+            assert_str(value_of(&r.head, "content-type"), STR("application/grpc"), "type");
+        }
+        arena_fini(&arena);
+    }
+}
+
 static void test_reply_error_says_what_it_must(void **state)
 {
     (void)state;
@@ -165,6 +212,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_reply_form_follows_accept),
+        cmocka_unit_test(test_reply_speaks_grpc_to_grpc),
         cmocka_unit_test(test_reply_error_says_what_it_must),
         cmocka_unit_test(test_reply_error_escapes),
         cmocka_unit_test(test_reply_error_can_be_written),
