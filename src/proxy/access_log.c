@@ -85,6 +85,9 @@ void access_log_write(const struct exchange *ex, enum why why)
     if (ex->site != NULL) {
         log_field(&line, "site", ex->site->name);
     }
+    if (ex->user.len > 0) {
+        log_field(&line, "user", ex->user);
+    }
     log_field_int(&line, "status", ex->status);
     log_field_c(&line, "reason", why_label(why));
     log_field_int(&line, "bytes_in", (int64_t)ex->bytes_in);

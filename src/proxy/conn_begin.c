@@ -48,7 +48,7 @@ static void on_masked(const struct conn *c)
                   "refuses them, and they share one \"rate\"; publish the ports with \"mode: "
                   "host\", or have a balancer send the PROXY protocol and name it in "
                   "\"proxy_protocol: {trust: [...]}\"; if these are clients, say so with "
-                  "\"masked: []\"",
+                  "\"masked: off\"",
                   addr_print_ip(&c->peer, text));
     }
 }

@@ -55,6 +55,7 @@ struct exchange {
     struct message *trailers; /* of the request, in the arena; NULL until they come */
     struct hop answer_hop;
     struct str method; /* as received, for the log */
+    struct str user;   /* whose password was right; empty: none was asked for */
     const struct model_site *site;
     struct str label; /* what the host has in place of the "*" of the site's name, or empty */
     const struct model_route *route;

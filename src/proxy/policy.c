@@ -27,12 +27,9 @@ static enum why ask_password(struct exchange *ex, const struct model_rules *rule
 }
 
 /* The door's password is not the service's business: it does not go on. */
-static enum why check_auth(struct exchange *ex, const struct model_rules *rules)
+static enum why check_password(struct exchange *ex, const struct model_rules *rules)
 {
     struct basic given;
-    if (rules->basic_auth == NULL) {
-        return WHY_OK;
-    }
     int err = basic_parse(ex->request, &given);
     if (err != OK) {
         return ask_password(ex, rules, err == ERR_NOT_FOUND ? WHY_AUTH_REQUIRED : WHY_AUTH_FAILED);
@@ -45,9 +42,15 @@ static enum why check_auth(struct exchange *ex, const struct model_rules *rules)
                                         .site = ex->site->name,
                                         .given = &given};
     enum why why = policy_auth_check(ex->proxy->auth, &ask, &ex->retry_after_s);
+    ex->user = why == WHY_OK ? arena_dup(ex->arena, given.user) : STR("");
     basic_wipe(&given);
     message_remove(ex->request, FIELD_AUTHORIZATION);
     return why == WHY_AUTH_FAILED ? ask_password(ex, rules, why) : why;
+}
+
+static enum why check_auth(struct exchange *ex, const struct model_rules *rules)
+{
+    return rules->basic_auth == NULL ? WHY_OK : check_password(ex, rules);
 }
 
 typedef enum why (*check_fn)(struct exchange *ex, const struct model_rules *rules);

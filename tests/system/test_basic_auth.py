@@ -63,6 +63,8 @@ def test_curl_as_people_use_it(door, service, users):
     assert ask(d, URL, "-u", "eve:s3cret").status == 200
     assert ask(d, URL, "--anyauth", "-u", "eve:s3cret").status == 200
     assert ask(d, URL, "-u", "eve:wrong").status == 401
+    users = [r.get("user") for r in d.wait_log("access", 4)]
+    assert users.count("eve") == 2 and users[-1] is None  # only who has shown to be it
 
 
 def test_the_password_does_not_go_on(door, service, users):
