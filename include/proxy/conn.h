@@ -42,7 +42,8 @@ const struct addr *conn_known_client(const struct conn *c);
 bool conn_is_tls(const struct conn *c);
 /* Whether this connection's certificate covers `host`; true without TLS. */
 bool conn_covers(const struct conn *c, struct str host);
-/* Whether this connection may ask for `host` by what `now` demands of clients; true without TLS. */
+/* Whether this connection may ask for `host`, a site with client_auth, by what `now` demands of
+ * clients; false without TLS. */
 struct tls_server;
 struct tls_peer;
 bool conn_admits(const struct conn *c, const struct tls_server *now, struct str host);

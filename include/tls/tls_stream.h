@@ -58,10 +58,10 @@ void tls_stream_info(const struct stream *s, struct tls_info *out_info);
 /* Whether the certificate of this connection covers `host` (lower case). */
 bool tls_stream_covers(const struct stream *s, struct str host);
 /*
- * Whether a request for `host` (lower case) may be answered here, by what `now`, the server side of
- * the current generation, asks of clients. A host that asks for a certificate is only served on a
- * connection that was opened for this very name, under the same authority, by a client that showed
- * what is required and is still in time.
+ * Whether a request for `host` (lower case), which asks clients for a certificate, may be answered
+ * here, by what `now`, the server side of the current generation, asks: only on a connection that
+ * was opened for this very name, under the same authority, by a client that showed what is required
+ * and is still in time. False for a host that `now` does not know.
  */
 bool tls_stream_admits(const struct stream *s, const struct tls_server *now, struct str host);
 /* The client's verified certificate, or NULL; borrowed from the stream. */

@@ -183,7 +183,7 @@ bool conn_covers(const struct conn *c, struct str host)
 
 bool conn_admits(const struct conn *c, const struct tls_server *now, struct str host)
 {
-    return c->port != PROXY_PORT_HTTPS || tls_stream_admits(c->stream, now, host);
+    return c->port == PROXY_PORT_HTTPS && tls_stream_admits(c->stream, now, host);
 }
 
 const struct tls_peer *conn_peer(const struct conn *c)

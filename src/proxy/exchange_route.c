@@ -232,10 +232,16 @@ static void on_plain_port(struct exchange *ex, size_t site_index)
     }
 }
 
+/* Who has shown no certificate for this name gets nothing of its site, on whatever connection. */
+static bool is_admitted(const struct exchange *ex)
+{
+    return ex->site->client_auth.ca == NULL ||
+           conn_admits(ex->conn, ex->settings->tls, ex->target.host);
+}
+
 static void on_tls_port(struct exchange *ex, size_t site_index)
 {
-    if (!conn_covers(ex->conn, ex->target.host) ||
-        !conn_admits(ex->conn, ex->settings->tls, ex->target.host)) {
+    if (!conn_covers(ex->conn, ex->target.host) || !is_admitted(ex)) {
         exchange_fail(ex, WHY_MISDIRECTED); /* RFC 9110 section 15.5.20 */
     } else if (ex->site->redirect.len > 0) {
         redirect_site(ex);

@@ -445,10 +445,7 @@ bool tls_stream_admits(const struct stream *st, const struct tls_server *now, st
     const struct tls_stream *s = open_tls(st);
     const struct tls_policy *policy = tls_server_policy(now, host);
 
-    if (policy == NULL) {
-        return true;
-    }
-    if (s->pick.policy == NULL || !tls_policy_eq(s->pick.policy, policy) ||
+    if (policy == NULL || s->pick.policy == NULL || !tls_policy_eq(s->pick.policy, policy) ||
         !str_eq(str_n(s->pick.name, s->pick.name_len), host)) {
         return false;
     }

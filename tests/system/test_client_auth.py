@@ -305,3 +305,45 @@ def test_an_intermediate_comes_with_the_client(door, service, club, tmp_path):
     chain.write_text(cert.read_text() + middle.ca.read_text())
     status, fields = get(d, "a.test", (chain, key))
     assert status == 200 and fields["x-client-cert-fingerprint"] == fingerprint
+
+
+def curl(d, host, *arguments, opened=None):
+    """Over HTTP/2: (status, body) of a request for `host` on a connection opened for `opened`."""
+    opened = opened or host
+    done = d.curl("--http2", "-w", "\n%{http_version} %{http_code}", "-H", f"Host: {host}",
+                  *arguments, f"https://{opened}/", name=opened)
+    body, _, last = done.stdout.rpartition(b"\n")
+    version, status = last.decode().split() if last else ("", "0")
+    assert done.returncode != 0 or version == "2"
+    return int(status), body
+
+
+def test_http2_is_no_way_round(guarded, others, ann):
+    d = guarded
+    member = ("--cert", ann[0], "--key", ann[1])
+    status, body = curl(d, "members.club.test", *member)
+    assert (status, told(body)["x-client-cert-subject"]) == (200, "CN=ann")
+    assert curl(d, "members.club.test")[0] == 0
+    eve = others.client("eve")
+    assert curl(d, "members.club.test", "--cert", eve[0], "--key", eve[1])[0] == 0
+    for opened in ("open.club.test", "polite.club.test", "sister.club.test", "also.club.test"):
+        assert curl(d, "members.club.test", *member, opened=opened)[0] == 421
+    forged = [a for f in FORGED for a in ("-H", f)]
+    status, body = curl(d, "polite.club.test", *forged)
+    assert (status, told(body)) == (200, {"x-client-cert-verified": "no"})
+    status, body = curl(d, "members.club.test", *member, *forged)
+    assert (status, told(body)["x-client-cert-fingerprint"]) == (200, ann[2])
+
+
+def test_check_reads_the_files(guarded, tmp_path):
+    """What keys name is read by check as by the loader: place, file and remedy are said."""
+    d = guarded
+    users = tmp_path / "users"
+    users.write_text("ann:secret\n")
+    d.configure({"a.test": {"to": "http://a:1", "basic_auth": str(users),
+                            "client_auth": {"ca": str(tmp_path / "none.pem")}}})
+    result = d.run("check", "-c", d.config)
+    assert result.returncode == 1
+    assert re.search(r"hivedoor\.yml:\d+:\d+: error: found no readable file .*none\.pem", result.stderr)
+    assert f"{users}:1:1: error: found a password that is plain" in result.stderr
+    assert "secret" not in result.stderr
