@@ -16,7 +16,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum model_file_kind { MODEL_FILE_CA, MODEL_FILE_USERS };
+enum model_file_kind { MODEL_FILE_CA, MODEL_FILE_USERS, MODEL_FILE_SECRET };
 
 /* A file that the loader read for the model: processes that serve cannot open files. */
 struct model_file {

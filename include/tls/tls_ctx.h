@@ -15,10 +15,12 @@
 #include "tls/tls_ticket.h"
 
 struct ssl_ctx_st;
+struct tls_ticket_shared;
 
 struct tls_ctx_env {
     int min_version;
     const struct tls_ticket_ring *tickets; /* borrowed; NULL: no tickets */
+    struct tls_ticket_shared *shared;      /* borrowed; used for TLS 1.3 where it is not NULL */
     const char *const *alpn;               /* borrowed; NULL: none */
 };
 

@@ -28,8 +28,9 @@ struct tls_settings {
     int min_version;         /* TLS1_2_VERSION or TLS1_3_VERSION */
     struct str default_name; /* certificate for no or an unknown name; empty: refuse; copied */
     const struct tls_ticket_ring
-        *tickets;                     /* borrowed, lives as long as the worker, changes in place */
-    const char *const *alpn;          /* offered protocols, best first, NULL-terminated; borrowed */
+        *tickets;             /* borrowed, lives as long as the worker, changes in place */
+    struct str ticket_secret; /* shared by replicas, see tls_ticket_shared; empty: none; copied */
+    const char *const *alpn;  /* offered protocols, best first, NULL-terminated; borrowed */
     const struct tls_auth_rule *auth; /* who is asked for a certificate; read during the call */
     size_t auth_count;
 };

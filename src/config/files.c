@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "config/htpasswd.h"
 #include "tls/tls_ca.h"
+#include "tls/tls_ticket_shared.h"
 
 struct job {
     struct str config;
@@ -28,8 +29,12 @@ static const char *expected(const struct model_file *f)
         return "the package ca-certificates to be installed, or \"verify: {ca: PATH}\" at the "
                "service";
     }
-    return f->kind == MODEL_FILE_CA ? "a PEM file with the certificates of authorities"
-                                    : "a file with users, as htpasswd -B writes it";
+    switch (f->kind) {
+    case MODEL_FILE_CA: return "a PEM file with the certificates of authorities";
+    case MODEL_FILE_USERS: return "a file with users, as htpasswd -B writes it";
+    case MODEL_FILE_SECRET: break;
+    }
+    return "32 random bytes or more, as \"openssl rand -base64 48\" writes them";
 }
 
 static void report_unreadable(const struct job *job, const struct model_file *f, const char *why)
@@ -70,6 +75,19 @@ static void check_ca(const struct job *job, const struct model_file *f)
         diags_add(job->diags, DIAG_ERROR, place_of(job, f),
                   "found %s in \"%.*s\" for %.*s; expected %s",
                   err == ERR_NOT_FOUND ? "no certificate" : "a broken certificate", STR_FMT(shown),
+                  STR_FMT(f->key), expected(f));
+    }
+}
+
+static void check_secret(const struct job *job, struct model_file *f)
+{
+    struct str shown = diag_cut(f->path);
+    while (f->bytes.len > 0 && (uint8_t)f->bytes.ptr[f->bytes.len - 1] <= ' ') {
+        f->bytes.len--; /* the line end that editors and `echo` leave */
+    }
+    if (f->bytes.len < TLS_TICKET_SECRET_MIN) {
+        diags_add(job->diags, DIAG_ERROR, place_of(job, f),
+                  "found %zu bytes in \"%.*s\" for %.*s; expected %s", f->bytes.len, STR_FMT(shown),
                   STR_FMT(f->key), expected(f));
     }
 }
@@ -152,10 +170,10 @@ int files_read(const char *config_path, struct model *m, struct diags *diags)
         if (!read_bytes(&job, f)) {
             continue;
         }
-        if (f->kind == MODEL_FILE_CA) {
-            check_ca(&job, f);
-        } else {
-            check_users(&job, f);
+        switch (f->kind) {
+        case MODEL_FILE_CA: check_ca(&job, f); break;
+        case MODEL_FILE_USERS: check_users(&job, f); break;
+        case MODEL_FILE_SECRET: check_secret(&job, f); break;
         }
     }
     return diags->errors > before ? ERR_SYNTAX : OK;

@@ -269,6 +269,11 @@ int load_dump(const struct model *m, struct buf *out)
     dump_put(&d, "unknown_site: ");
     dump_text(&d, m->unknown_site.len == 0 ? STR("refuse") : m->unknown_site);
     dump_put(&d, "\ntls:\n  min: \"%s\"\n", m->tls_min == 0x0304 ? "1.3" : "1.2");
+    if (m->ticket_secret != NULL) {
+        dump_put(&d, "  tickets:\n    secret: ");
+        dump_text(&d, m->ticket_secret->path);
+        dump_put(&d, "\n");
+    }
     put_http2(&d, &m->http2);
     put_bounds(&d, m);
     put_rest(&d, m);

@@ -75,6 +75,7 @@ void load_list_files(struct load *l)
 {
     struct model *m = l->model;
     struct list list = {.load = l, .seen = map_new()};
+    add(&list, m->ticket_secret);
     for (size_t i = 0; i < m->site_count; i++) {
         const struct model_site *site = &m->sites[i];
         add(&list, site->client_auth.ca);

@@ -210,6 +210,15 @@ static void load_log(struct load *l)
     }
 }
 
+static void load_tickets(struct load *l)
+{
+    const struct yaml_node *tls = yaml_tree_get(&l->tree->root, "tls");
+    const struct yaml_node *secret = yaml_tree_get(yaml_tree_get(tls, "tickets"), "secret");
+    if (secret != NULL && secret->kind == YAML_TREE_SCALAR) {
+        l->model->ticket_secret = load_use_file(l, MODEL_FILE_SECRET, secret, "tls.tickets.secret");
+    }
+}
+
 void load_settings(struct load *l)
 {
     struct model *m = l->model;
@@ -231,6 +240,7 @@ void load_settings(struct load *l)
         load_networks(l, yaml_tree_get(forwarded, "trust"), &m->forwarded_trust);
     load_masked(l);
     load_http2(l);
+    load_tickets(l);
     m->tls_min = load_number(yaml_tree_get(root, "tls"), "tls.min") == 0 ? 0x0303 : 0x0304;
     m->dns_refresh_ms = load_u32(dns, "dns.refresh");
     m->dns_server_count = load_addrs(l, dns, "dns.servers", values_server, &m->dns_servers);

@@ -6,11 +6,23 @@
 #include "base/map.h"
 #include "base/mem.h"
 
+/* Secrets and hashes of passwords do not outlive the last generation that knows them. */
+static void wipe_files(const struct model *m)
+{
+    for (size_t i = 0; i < m->file_count; i++) {
+        const struct model_file *f = m->files[i];
+        if (f->kind != MODEL_FILE_CA && f->bytes.len > 0) {
+            mem_wipe((void *)(uintptr_t)f->bytes.ptr, f->bytes.len);
+        }
+    }
+}
+
 void model_free(struct model *m)
 {
     if (m == NULL) {
         return;
     }
+    wipe_files(m);
     arena_fini(&m->arena); /* arrays and texts all live there */
     free(m);
 }

@@ -179,6 +179,16 @@ const struct schema_key schema_table[] = {
      .fallback = "1.2",
      .help = "The oldest version that clients may use.",
      .example = "\"1.2\""},
+    {.path = "tls.tickets",
+     .type = SCHEMA_MAP,
+     .help = "Session tickets, with which clients come back without a full handshake.",
+     .example = "{secret: /run/secrets/hivedoor}"},
+    {.path = "tls.tickets.secret",
+     .type = SCHEMA_PATH,
+     .help = "A file with a secret, the same at every replica: a session of one resumes at the "
+             "others, and after a restart. TLS 1.3 only. Without it each daemon has keys of its "
+             "own.",
+     .example = "/run/secrets/hivedoor"},
     {.path = "http2",
      .type = SCHEMA_MAP,
      .help = "HTTP/2 with clients.",

@@ -93,6 +93,11 @@ static void uses_free(struct proxy_settings *s)
     use_fini(&s->relay);
 }
 
+static struct str ticket_secret(const struct model *m)
+{
+    return m->ticket_secret == NULL ? STR("") : m->ticket_secret->bytes;
+}
+
 int proxy_settings_new(struct proxy *proxy, uint64_t number, struct model *model,
                        const struct tls_set *certs, struct proxy_settings **out_settings)
 {
@@ -108,6 +113,7 @@ int proxy_settings_new(struct proxy *proxy, uint64_t number, struct model *model
                                .min_version = model->tls_min,
                                .default_name = model->unknown_site,
                                .tickets = proxy->env.tickets,
+                               .ticket_secret = ticket_secret(model),
                                .alpn =
                                    http2_of(model)->enabled ? offered_with_http2 : offered_without};
     int err = tls_server_new(certs, &tls, &s->tls);

@@ -6,7 +6,9 @@
 #include <openssl/ssl.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "tls/tls_cert.h"
+#include "tls/tls_ticket_shared.h"
 
 /* TLS 1.2: forward secrecy and AEAD only. AES-128 first; a client that puts ChaCha20 first has no
  * AES in hardware and gets it (SSL_OP_PRIORITIZE_CHACHA). */
@@ -58,8 +60,15 @@ static int on_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_len,
 static int on_ticket(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX *cipher,
                      EVP_MAC_CTX *mac, int is_seal)
 {
-    const struct tls_ticket_ring *ring = env_of(ssl)->tickets;
+    const struct tls_ctx_env *env = env_of(ssl);
+    const struct tls_ticket_ring *ring = env->tickets;
 
+    if (env->shared != NULL && SSL_version(ssl) >= TLS1_3_VERSION) {
+        ring = tls_ticket_shared_ring(env->shared, clock_wall_ms() / 1000);
+    }
+    if (ring == NULL) {
+        return 0; /* no ticket, or a full handshake */
+    }
     return is_seal ? tls_ticket_seal(ring, name, iv, cipher, mac)
                    : tls_ticket_open(ring, name, iv, cipher, mac);
 }

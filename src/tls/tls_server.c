@@ -9,12 +9,14 @@
 #include "base/mem.h"
 #include "tls/tls_ctx.h"
 #include "tls/tls_digest.h"
+#include "tls/tls_ticket_shared.h"
 
 struct tls_server {
     unsigned refs;
     struct tls_set set; /* owned references */
     struct tls_sni *sni;
     struct tls_ctx_env env;
+    struct tls_ticket_shared *shared; /* NULL: every daemon has ticket keys of its own */
     struct tls_auth *auth;
     char *default_name; /* owned */
     SSL_CTX *base;      /* what a connection starts on */
@@ -143,7 +145,13 @@ int tls_server_new(const struct tls_set *set, const struct tls_settings *setting
     struct tls_server *t = NEW(struct tls_server);
 
     t->refs = 1;
-    t->env = (struct tls_ctx_env){settings->min_version, settings->tickets, settings->alpn};
+    if (settings->ticket_secret.len > 0) {
+        t->shared = tls_ticket_shared_new(settings->ticket_secret);
+    }
+    t->env = (struct tls_ctx_env){.min_version = settings->min_version,
+                                  .tickets = settings->tickets,
+                                  .shared = t->shared,
+                                  .alpn = settings->alpn};
     int err = base_new(t);
     err = err != OK ? err : tls_auth_new(settings->auth, settings->auth_count, &t->auth);
     if (err != OK) {
@@ -180,6 +188,7 @@ void tls_server_unref(struct tls_server *t)
     tls_auth_free(t->auth);
     tls_set_fini(&t->set);
     SSL_CTX_free(t->base);
+    tls_ticket_shared_free(t->shared);
     free(t->default_name);
     free(t);
 }

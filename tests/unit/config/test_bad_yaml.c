@@ -268,11 +268,11 @@ static const struct bad cases[] = {
      "timeouts, limits, dns, drain, log\n",
      ERR_SYNTAX},
     {HEAD "sites: {a.com: \"http://a:1\"}\n"
-          "tls: {tickets: {secret: /x}}\n",
-     "f:4:7: error: unknown key \"tickets\" in tls; expected one of: min\n", ERR_SYNTAX},
+          "tls: {tickets: {file: /x}}\n",
+     "f:4:17: error: unknown key \"file\" in tickets; expected one of: secret\n", ERR_SYNTAX},
     {HEAD "sites: {a.com: \"http://a:1\"}\n"
           "tls: {pin: x}\n",
-     "f:4:7: error: unknown key \"pin\" in tls; expected one of: min\n", ERR_SYNTAX},
+     "f:4:7: error: unknown key \"pin\" in tls; expected one of: min, tickets\n", ERR_SYNTAX},
     {HEAD "sites: {a.com: \"http://a:1\"}\n"
           "certs: /x\n",
      "f:4:1: error: unknown key \"certs\" at the top level; did you mean \"certificates\"?\n",
