@@ -43,7 +43,15 @@ def target_of(case):
     return words[1] if len(words) > 1 else b"", host
 
 
+def field_list(fields):
+    """As fuzz_h2_fields.c takes it; what does not fit into its lengths is cut."""
+    return b"".join(bytes([len(n[:255]), len(v[:255])]) + n[:255] + v[:255] for n, v in fields)
+
+
 def of_request(case):
+    if case.h2 is not None:
+        fields, body = case.h2_message()
+        yield "h2_fields", bytes([0 if body else 4]) + field_list(fields)
     target, host = target_of(case)
     options = 2 if case.raw.startswith(b"OPTIONS") else 0
     yield "target", bytes([options]) + target + b"\n" + host
@@ -63,6 +71,10 @@ def of_response(case):
     index = STATUSES.index(int(status)) if status.isdigit() and int(status) in STATUSES else 3
     asks = ASKS.get(case.asks, 0)
     flags = asks | (GIVE_EOF_CLIENT if case.then == "end" else 0)
+    if case.h2 is not None and status.isdigit():
+        fields = [(n.lower(), v.strip()) for n, _, v in
+                  (line.partition(b":") for line in fields_of(case).split(b"\r\n"))]
+        yield "h2_fields", b"\x01" + field_list([(b":status", status), *fields])
     yield "h1_response", bytes([asks & 3]) + case.raw
     yield "h1_client", bytes([flags, any_byte(case)]) + case.raw
     yield "framing", bytes([(asks & 3) << 1, index]) + fields_of(case)

@@ -8,6 +8,7 @@
 #include "base/buf.h"
 #include "base/mem.h"
 #include "http/h1_client.h"
+#include "http/trailer.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -116,6 +117,19 @@ static void on_data(void *arg, struct str data)
     }
 }
 
+/* Only what trailers may say, whatever came. */
+static void on_trailers(void *arg, struct message *m)
+{
+    struct run *r = arg;
+    REQUIRE(!r->over && m->field_count > 0);
+    for (size_t i = 0; i < m->field_count; i++) {
+        REQUIRE(trailer_is_allowed(m->fields[i].name));
+        REQUIRE(field_is_token(m->fields[i].name) && field_is_value(m->fields[i].value));
+        REQUIRE(buf_printf(&r->trace, "[%.*s: %.*s]", STR_FMT(m->fields[i].name),
+                           STR_FMT(m->fields[i].value)) == OK);
+    }
+}
+
 static void on_end(void *arg)
 {
     struct run *r = arg;
@@ -141,6 +155,7 @@ static void on_abort(void *arg, enum why why)
 static const struct channel_events channel_events = {
     .on_head = on_head,
     .on_data = on_data,
+    .on_trailers = on_trailers,
     .on_end = on_end,
     .on_writable = on_writable,
     .on_abort = on_abort,

@@ -19,6 +19,7 @@
 #include "http/hop.h"
 #include "http/reply.h"
 #include "http/target.h"
+#include "http/trailer.h"
 
 #include <stdlib.h>
 
@@ -46,6 +47,7 @@ struct run {
     struct h1_server *server;
     struct channel *channel; /* of the running exchange */
     struct message *request;
+    struct message *trailers; /* of the request; NULL for none */
     struct body body;
     struct buf trace;
     struct buf echo; /* the request body, to be given back */
@@ -170,6 +172,9 @@ static void send_reply(struct run *r, struct reply *reply, bool chunked)
     for (size_t at = 0; at < body.len; at += 100) {
         channel_send_data(r->channel, str_sub(body, at, 100));
     }
+    if (r->trailers != NULL) {
+        channel_send_trailers(r->channel, r->trailers);
+    }
     channel_send_end(r->channel);
     let_go(r);
 }
@@ -215,6 +220,19 @@ static void on_data(void *arg, struct str data)
     }
 }
 
+/* They go back with a chunked answer. */
+static void on_trailers(void *arg, struct message *m)
+{
+    struct run *r = arg;
+    REQUIRE(r->channel != NULL && m->field_count > 0);
+    for (size_t i = 0; i < m->field_count; i++) {
+        REQUIRE(trailer_is_allowed(m->fields[i].name));
+        REQUIRE(buf_printf(&r->trace, "[%.*s: %.*s]", STR_FMT(m->fields[i].name),
+                           STR_FMT(m->fields[i].value)) == OK);
+    }
+    r->trailers = m;
+}
+
 static void on_end(void *arg)
 {
     struct run *r = arg;
@@ -248,6 +266,7 @@ static void on_abort(void *arg, enum why why)
 
 static const struct channel_events channel_events = {
     .on_data = on_data,
+    .on_trailers = on_trailers,
     .on_end = on_end,
     .on_writable = on_writable,
     .on_bad = on_bad,
@@ -302,6 +321,7 @@ static void on_request(void *arg, struct channel *ch, struct message *m, struct 
     REQUIRE(r->channel == NULL);
     r->channel = ch;
     r->request = m;
+    r->trailers = NULL;
     r->body = body;
     buf_clear(&r->echo);
     channel_bind(ch, &channel_events, r);
