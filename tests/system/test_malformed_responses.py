@@ -125,3 +125,36 @@ def test_an_answer_to_nobody_goes_to_nobody(rig, unasked):
             assert rig.service.say(unasked) >= 1
             check_next(rig, client, CASES[0])
     assert set(rig.log.reasons(20)) == {"ok"}
+
+
+@pytest.mark.parametrize("framing,rest", [
+    (b"Content-Length: 47\r\n", b"GET /smuggled HTTP/1.1\r\nHost: a.test\r\nX: abcde"),
+    (b"Transfer-Encoding: chunked\r\n", b"5\r\nhello\r\n0\r\n\r\n"),
+    (b"Transfer-Encoding: chunked\r\n", b"GET /smuggled HTTP/1.1\r\nHost: a.test\r\n\r\n"),
+])
+def test_what_comes_behind_an_early_answer(door, script, framing, rest):
+    """A service answers before it has read the request; what was left of the body is no request on
+    either side."""
+    asked = []
+
+    def answer(raw):
+        while True:
+            asked.append(raw.until("\r\n\r\n"))
+            raw.send("HTTP/1.1 403 No\r\nContent-Length: 2\r\n\r\nno")
+
+    service = script(answer)
+    d = door(workers=1, sites={"a.test": {"to": service.url, "http": "serve"}})
+    with contextlib.closing(d.connect()) as sock:
+        client = Answers(sock)
+        client.send(b"POST /x HTTP/1.1\r\nHost: a.test\r\n" + framing + b"\r\n", 4096)
+        answer = client.answer(b"POST")
+        assert (answer.status, answer.body) == (403, b"no")
+        client.send(rest, 7)
+        client.send(b"GET /next HTTP/1.1\r\nHost: a.test\r\n\r\n", 4096)
+        answer = client.answer(b"GET")  # or none: the connection may end instead
+        assert answer is None or (answer.status, answer.body) == (403, b"no")
+        assert client.is_over() if answer is None else client.pending == b""
+    d.get("a.test", "/last", tls=False)
+    lines = [head.split(b"\r\n")[0] for head in asked]
+    assert lines[0].startswith(b"POST /x") and lines[-1].startswith(b"GET /last")
+    assert not any(b"smuggled" in line for line in lines), lines

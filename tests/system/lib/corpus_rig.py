@@ -40,8 +40,9 @@ class _Door:
 
     def __init__(self, binary, folder, authority, service, **extra):
         self.service = service
-        self.door = Door(binary, folder, authority, names=["a.test"], workers=1,
-                         sites={"a.test": {"to": service.url, "http": "serve"}}, extra=extra)
+        self.door = Door(binary, folder, authority, names=["a.test", "r.test"], workers=1,
+                         sites={"a.test": {"to": service.url, "http": "serve"},
+                                "r.test": {"redirect": "https://a.test"}}, extra=extra)
         self.log = AccessLog(self.door)
         self.count = 0
 
