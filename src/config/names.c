@@ -383,7 +383,7 @@ int names_relay(struct arena *a, struct str text, struct model_target *out_targe
                 struct str *out_path, struct values_fault *fault)
 {
     struct url url;
-    struct model_target t;
+    struct model_target t = {.is_literal = false};
     if (url_split(text, &url) && url.scheme.len > 0 && !str_ieq(url.scheme, STR("http"))) {
         char near[200] = "";
         struct str rest = str_from(text, url.scheme.len);
