@@ -36,12 +36,8 @@ static struct h2_stream *on_open(struct h2_session *s, int32_t id)
         return NULL;
     }
     /* Counted until the exchange ends, not until the frame: a stream that was reset leaves the list
-     * when its owner has let go. */
+     * when its owner has let go, and not before the turn ends. */
     if (s->stream_count >= s->limits.streams) {
-        enum why why = h2_guard_spend(&v->guard, H2_GUARD_REFUSED, loop_now_ms(s->loop));
-        if (why != WHY_OK) {
-            h2_session_fail(s, why, NGHTTP2_ENHANCE_YOUR_CALM);
-        }
         return NULL;
     }
     struct h2_stream *st = h2_stream_new(s, id, NULL);
@@ -235,6 +231,11 @@ static enum why on_fault(struct h2_session *s)
     return spend(server_of(s), H2_GUARD_FAULT);
 }
 
+static enum why on_refused(struct h2_session *s)
+{
+    return spend(server_of(s), H2_GUARD_REFUSED);
+}
+
 static void on_data_sent(struct h2_session *s)
 {
     h2_guard_earn(&server_of(s)->guard);
@@ -283,6 +284,7 @@ static const struct h2_role role = {
     .reset_code = reset_code,
     .on_frame = on_frame,
     .on_fault = on_fault,
+    .on_refused = on_refused,
     .on_data_sent = on_data_sent,
     .on_settings = on_settings,
     .on_settled = on_settled,

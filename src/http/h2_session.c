@@ -15,6 +15,8 @@
 #define QUEUE_MAX 1000
 /* nghttp2's usual bound (64 kB) is below what limits.header may be. */
 #define SEND_BLOCK_MAX (2 * 1024 * 1024)
+/* The first type beyond those of RFC 9113. */
+#define UNKNOWN_FRAMES 0x0a
 /* What our compression context may hold, whatever the peer allows. */
 #define DEFLATE_TABLE_MAX 4096
 
@@ -42,6 +44,10 @@ static nghttp2_session *make_nghttp2(struct h2_session *s)
     nghttp2_option_set_no_auto_window_update(option, 1);
     nghttp2_option_set_no_http_messaging(option, 1);
     nghttp2_option_set_no_closed_streams(option, 1);
+    for (unsigned type = UNKNOWN_FRAMES; type <= UINT8_MAX; type++) {
+        /* Ignored (RFC 9113 section 4.1), but not unseen: on_frame counts them. */
+        nghttp2_option_set_user_recv_extension_type(option, (uint8_t)type);
+    }
     nghttp2_option_set_max_send_header_block_length(option, SEND_BLOCK_MAX);
     nghttp2_option_set_max_deflate_dynamic_table_size(option, DEFLATE_TABLE_MAX);
     int rv = s->role->is_server ? nghttp2_session_server_new2(&ng, callbacks, s, option)
@@ -334,6 +340,9 @@ static void advance(struct h2_session *s)
     if (s->state == H2_SESSION_OPEN && is_finished(s)) {
         s->state = H2_SESSION_ENDING;
         s->failure = s->parting == H2_PARTING_NONE ? WHY_NOT_KEPT_ALIVE : s->part_why;
+    }
+    if (s->state == H2_SESSION_ENDING) {
+        abort_streams(s, s->failure);
     }
     if (s->state == H2_SESSION_ENDING && buf_len(&s->out) == 0) {
         s->state = H2_SESSION_LINGER;

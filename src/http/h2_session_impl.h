@@ -98,6 +98,8 @@ struct h2_role {
     enum why (*on_frame)(struct h2_session *s, const nghttp2_frame_hd *hd);
     /* A stream error of the peer's made us reset a stream. May be NULL. */
     enum why (*on_fault)(struct h2_session *s);
+    /* A stream beyond the limit was refused. May be NULL. */
+    enum why (*on_refused)(struct h2_session *s);
     /* A frame of data went out. May be NULL. */
     void (*on_data_sent)(struct h2_session *s);
     /* The peer's SETTINGS are here. May be NULL. */

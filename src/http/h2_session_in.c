@@ -114,7 +114,6 @@ static int on_begin_headers(nghttp2_session *ng, const nghttp2_frame *frame, voi
         struct h2_stream *st = s->role->on_open(s, id);
         if (st == NULL) {
             (void)nghttp2_submit_rst_stream(ng, NGHTTP2_FLAG_NONE, id, NGHTTP2_REFUSED_STREAM);
-            h2_session_note_reset(s, id);
             return s->state == H2_SESSION_OPEN ? NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE
                                                : NGHTTP2_ERR_CALLBACK_FAILURE;
         }
@@ -252,6 +251,26 @@ static int on_stream_close(nghttp2_session *ng, int32_t id, uint32_t code, void 
     return 0;
 }
 
+static int on_unknown_bytes(nghttp2_session *ng, const nghttp2_frame_hd *hd, const uint8_t *bytes,
+                            size_t len, void *user_data)
+{
+    (void)ng;
+    (void)hd;
+    (void)bytes;
+    (void)len;
+    return go_on(session_of(user_data));
+}
+
+static int on_unknown_frame(nghttp2_session *ng, void **out_payload, const nghttp2_frame_hd *hd,
+                            void *user_data)
+{
+    (void)ng;
+    (void)out_payload;
+    (void)hd;
+    (void)user_data;
+    return NGHTTP2_ERR_CANCEL; /* ignored */
+}
+
 /* ---- what we have sent ---- */
 
 /* nghttp2 found an error of the peer's by itself: in a stream, or in the connection. */
@@ -267,12 +286,12 @@ static void after_error_sent(struct h2_session *s, const nghttp2_frame *frame)
     }
     struct h2_stream *st = stream_of(s, frame->hd.stream_id);
     uint32_t code = frame->rst_stream.error_code;
-    if (st != NULL ? st->is_reset : code == NGHTTP2_REFUSED_STREAM) {
+    if (st != NULL && st->is_reset) {
         return; /* by us */
     }
+    h2_session_note_reset(s, frame->hd.stream_id);
     if (st != NULL) {
         st->is_fault = true;
-        h2_session_note_reset(s, st->id);
     }
     if (code == NGHTTP2_FLOW_CONTROL_ERROR && s->window_changed) {
         /* RFC 9113 section 6.9.2: SETTINGS that lift a window too high are the connection's error
@@ -280,7 +299,9 @@ static void after_error_sent(struct h2_session *s, const nghttp2_frame *frame)
         h2_session_fail(s, WHY_H2_PROTOCOL, NGHTTP2_FLOW_CONTROL_ERROR);
         return;
     }
-    enum why why = s->role->on_fault != NULL ? s->role->on_fault(s) : WHY_OK;
+    bool is_refusal = code == NGHTTP2_REFUSED_STREAM; /* by nghttp2 or us */
+    enum why (*tell)(struct h2_session *) = is_refusal ? s->role->on_refused : s->role->on_fault;
+    enum why why = tell != NULL ? tell(s) : WHY_OK;
     if (why != WHY_OK) {
         h2_session_fail(s, why, NGHTTP2_ENHANCE_YOUR_CALM);
     }
@@ -358,6 +379,8 @@ nghttp2_session_callbacks *h2_session_callbacks(void)
     nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(c, on_invalid_frame);
     nghttp2_session_callbacks_set_on_data_chunk_recv_callback(c, on_data_chunk);
     nghttp2_session_callbacks_set_on_stream_close_callback(c, on_stream_close);
+    nghttp2_session_callbacks_set_on_extension_chunk_recv_callback(c, on_unknown_bytes);
+    nghttp2_session_callbacks_set_unpack_extension_callback(c, on_unknown_frame);
     nghttp2_session_callbacks_set_on_frame_send_callback(c, on_frame_send);
     nghttp2_session_callbacks_set_on_frame_not_send_callback(c, on_frame_not_send);
     nghttp2_session_callbacks_set_send_data_callback(c, on_send_data);

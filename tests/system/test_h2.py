@@ -1,15 +1,19 @@
 # SPDX-License-Identifier: MIT
 """HTTP/2 to clients, seen with ordinary clients: curl and python3-h2."""
 
+import base64
 import hashlib
 import json
 import os
+import socket
+import threading
 
 import h2.connection
 import h2.events
 import pytest
 
 MIB = 1 << 20
+WEBSOCKET = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455 section 1.3
 FORM = "%{http_version} %{http_code}"
 
 
@@ -175,3 +179,105 @@ def test_length_and_data_differ(door, service, client):
     c.socket.sendall(c.h2.data_to_send() + bytes([0, 0, 0, 0, 1, 0, 0, 0, stream]))
     record = d.wait_log("access", protocol="HTTP/2")[0]
     assert (record["status"], record["reason"]) == (400, "bad_framing")
+
+
+# ---- WebSocket (RFC 8441): to the service it is an upgrade as in HTTP/1.1
+
+
+class Switcher:
+    """A service that answers an upgrade as told, then sends back what it gets until it ends."""
+
+    def __init__(self, answer):
+        self.answer = answer
+        self.head = b""
+        self.socket = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self.socket.getsockname()[1]}"
+        threading.Thread(target=self.run, daemon=True).start()
+
+    def run(self):
+        link, _ = self.socket.accept()
+        with link:
+            while not self.head.endswith(b"\r\n\r\n"):
+                self.head += link.recv(1)
+            link.sendall(self.answer(self.head))
+            while data := link.recv(65536):
+                link.sendall(data)
+
+    def close(self):
+        self.socket.close()
+
+
+def accept(head, suffix=WEBSOCKET):
+    key = [line.split(b": ")[1] for line in head.split(b"\r\n")
+           if line.lower().startswith(b"sec-websocket-key: ")][0]
+    digest = base64.b64encode(hashlib.sha1(key + suffix).digest())
+    return (b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+            b"Sec-WebSocket-Protocol: chat\r\nSec-WebSocket-Accept: " + digest + b"\r\n\r\n")
+
+
+@pytest.fixture
+def switcher():
+    made = []
+
+    def make(answer):
+        made.append(Switcher(answer))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.close()
+
+
+def connect(c, protocol="websocket", **options):
+    c.h2.config.validate_outbound_headers = False
+    return c.request("/ws", "CONNECT", [(":protocol", protocol), ("sec-websocket-version", "13"),
+                                        ("sec-websocket-protocol", "chat")], False, **options)
+
+
+def test_websocket(door, switcher, client):
+    s = switcher(accept)
+    d = site(door, s)
+    c = client(d)
+    c.until(lambda: c.h2.remote_settings.enable_connect_protocol)
+    stream = connect(c)
+    c.until(lambda: stream in c.heads)
+    head = c.heads[stream]
+    assert head[b":status"] == b"200" and head[b"sec-websocket-protocol"] == b"chat"
+    assert b"sec-websocket-accept" not in head and b"upgrade" not in head
+    assert s.head.startswith(b"GET /ws HTTP/1.1\r\n")
+    assert b"connection: upgrade\r\nupgrade: websocket\r\n" in s.head.lower()
+    other = c.request("/ws", "HEAD", end=True)  # the tunnel is one stream among others
+    blob, sent = os.urandom(MIB), 0
+    while len(c.bodies.get(stream, b"")) < len(blob):
+        room = min(c.h2.local_flow_control_window(stream), c.h2.max_outbound_frame_size,
+                   len(blob) - sent)
+        if room > 0:
+            c.h2.send_data(stream, blob[sent:sent + room])
+            sent += room
+            c.send()
+        else:
+            c.step()
+    assert c.bodies[stream] == blob
+    c.h2.end_stream(stream)  # half a close goes through, and comes back
+    c.send()
+    c.until(lambda: stream in c.ended)
+    assert other not in c.resets
+    record = d.wait_log("access", path="/ws", reason="tunnel_done")[0]
+    assert (record["status"], record["bytes_in"], record["bytes_out"]) == (101, MIB, MIB)
+
+
+@pytest.mark.parametrize("answer, status", [
+    (lambda head: accept(head, b"another"), b"502"),
+    (lambda head: b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nno", b"502"),
+    (lambda head: b"HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\nno", b"403")])
+def test_websocket_refused(door, switcher, client, answer, status):
+    d = site(door, switcher(answer))
+    c = client(d)
+    assert c.answer(connect(c))[0] == status
+
+
+def test_other_protocols_are_not_known(door, service, client):
+    d = site(door, service())
+    c = client(d)
+    assert c.answer(connect(c, "connect-udp"))[0] == b"501"
+    assert d.wait_log("access", protocol="HTTP/2")[0]["reason"] == "connect_protocol"
