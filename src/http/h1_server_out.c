@@ -221,9 +221,12 @@ static void set_reading(struct channel *ch, bool on)
         return;
     }
     s->reading = on;
-    h1_server_arm(s);
-    if (on && buf_len(&s->in_buf) > 0) {
+    if (on) {
+        /* At the end of the turn, when what was sent in it is in the kernel: before that the stream
+         * would be asked in vain to say when it takes more. */
         loop_defer(s->loop, &s->work);
+    } else {
+        h1_server_arm(s);
     }
 }
 

@@ -247,7 +247,9 @@ static void join_cookies(struct message *m)
         kept++;
     }
     m->field_count = kept;
-    first->value = str_n(joined, len);
+    if (first != NULL) { /* always: the caller counted two at least */
+        first->value = str_n(joined, len);
+    }
 }
 
 /* RFC 9113 section 8.3.1: :authority is what Host was; both must say the same. */
