@@ -111,6 +111,26 @@ def test_hup_reloads_certificate_and_configuration(door, client, folder):
     assert door.container() == container, "the task was not replaced"
 
 
+def status_for(client, site):
+    with client.connect(site) as connection:
+        return connection.get("/")[0].status
+
+
+def test_label_reaches_the_stack_of_its_name(door, client, folder, engine):
+    """The stack `sites` has the service sites_b; and the door's own is door_door."""
+    supervisor = door.inspect()["State"]["Pid"]
+    folder.renew("*.stack.test", "*.self.test")
+    folder.configure('  "*.stack.test": http://{1}_b:5000\n'
+                     '  "*.self.test": {to: "http://{1}_door:80", timeouts: {connect: 3s}}\n')
+    door.signal("HUP")
+    wait_for("the new certificate", lambda: client.serial("a.test") == folder.serial, 10)
+    wait_for("the stack of that name",
+             lambda: client.ask("sites.stack.test")["service"] == "b", 20)
+    assert status_for(client, "nobody.stack.test") == 503
+    assert addresses(supervisor, "tasks.door_door"), "the door can see itself"
+    assert status_for(client, "door.self.test") == 503, "but is not led there"
+
+
 def finishes(response):
     """The rest of a slow answer."""
     return response.read() == b"begin\nended\n"
