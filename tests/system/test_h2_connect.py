@@ -4,6 +4,7 @@
 import base64
 import hashlib
 import os
+import signal
 import threading
 
 import pytest
@@ -352,6 +353,22 @@ def test_tunnels_survive_a_reload(h2_site):
     h2.door.reload()
     client.send_data(stream, b"after it", end=False)
     client.read_until(lambda: stream.body == b"after it", "the echo")
+
+
+def test_tunnels_go_on_while_the_door_stops(h2_site):
+    """GOAWAY names the tunnel's stream as one that is served; when it ends, nothing is left."""
+    h2 = h2_site(extra={"drain": {"timeout": "30s"}})
+    h2.recorder.on("/ws", echo)
+    client = h2.connect()
+    stream = opened(client, client.request(extended("/ws"), end=False))
+    h2.door.signal(signal.SIGTERM)
+    client.read_until(lambda: client.goaways, "GOAWAY")
+    for i in range(1, 11):
+        client.send_data(stream, b"while", end=False)
+        client.read_until(lambda n=5 * i: len(stream.body) == n, "the echo")
+    client.send_data(stream, b"")
+    client.finish(stream)
+    assert h2.door.wait() == 0  # long before the deadline
 
 
 def test_upgrade_of_http1_beside_it(h2):

@@ -11,6 +11,7 @@ import pytest
 import websockets
 from lib.program import Nginx
 from lib.raw import Raw
+from lib.tunnel import EchoServer
 from lib.wait import until
 
 MIB = 1 << 20
@@ -203,41 +204,6 @@ def test_large_file_up_and_down(site, nginx, big, tmp_path, framing):
 
 
 # ---- WebSocket
-
-class EchoServer:
-    """python3-websockets in a thread of its own: every message comes back, `close` closes."""
-
-    def __init__(self):
-        self.loop = asyncio.new_event_loop()
-        self.ready = threading.Event()
-        self.closed = []  # close codes seen
-        self.thread = threading.Thread(target=self.loop.run_until_complete, args=(self.main(),),
-                                       daemon=True)
-        self.thread.start()
-        assert self.ready.wait(30)
-
-    async def main(self):
-        self.over = asyncio.Event()
-        async with websockets.serve(self.echo, "127.0.0.1", 0, max_size=None) as server:
-            self.url = "http://127.0.0.1:%d" % server.sockets[0].getsockname()[1]
-            self.ready.set()
-            await self.over.wait()
-
-    async def echo(self, peer, _path=None):
-        try:
-            async for message in peer:
-                if message == "close":
-                    await peer.close(4001, "as asked")
-                await peer.send(message)
-        except websockets.ConnectionClosed:
-            pass
-        self.closed.append(peer.close_code)
-
-    def close(self):
-        self.loop.call_soon_threadsafe(self.over.set)
-        self.thread.join(30)
-        self.loop.close()
-
 
 @pytest.fixture
 def websocket(door, monkeypatch):

@@ -133,7 +133,8 @@ class Browser:
                 if e.get("method") == "Network.responseReceived"]
 
     def evaluate(self, expression):
-        return self.command("Runtime.evaluate", expression=expression,
+        """Its value; that of a promise once it is kept."""
+        return self.command("Runtime.evaluate", expression=expression, awaitPromise=True,
                             returnByValue=True)["result"].get("value")
 
     def prefer(self, scheme):
