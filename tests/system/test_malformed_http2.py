@@ -27,11 +27,18 @@ def send(client, fields, body):
     stream = client.open(method=dict(fields).get(b":method", b"").decode("latin-1"))
     block = h2.block(*fields)
     pieces = [block[at:at + FRAME] for at in range(0, len(block), FRAME)]
-    client.send(h2.headers(stream.number, pieces[0], end=not body, end_headers=len(pieces) == 1))
-    for piece in pieces[1:]:
-        client.send(h2.continuation(stream.number, piece, end_headers=piece is pieces[-1]))
+    frames = [h2.headers(stream.number, pieces[0], end=not body, end_headers=len(pieces) == 1)]
+    frames += [h2.continuation(stream.number, piece, end_headers=piece is pieces[-1])
+               for piece in pieces[1:]]
+    # At once with a short body: an answer to the head alone must not come in between.
+    at_once = body[:FRAME]
     if body:
-        client.send_data(stream, body)
+        frames.append(h2.data(stream.number, at_once, end=at_once == body))
+        stream.room -= len(at_once)
+        client.room -= len(at_once)
+    client.send(*frames)
+    if at_once != body:
+        client.send_data(stream, body[FRAME:])
     client.read_until(lambda: stream.over or client.has_failed(), "an answer")
     return stream
 
