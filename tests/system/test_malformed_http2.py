@@ -1,16 +1,22 @@
 # SPDX-License-Identifier: MIT
 """The tables of malformed traffic as HTTP/2 can say them: requests of a hostile client that may not
-become two when they go on as HTTP/1, and answers of a hostile service to a client of HTTP/2."""
+become two when they go on as HTTP/1, answers of a hostile service to a client of HTTP/2, and what
+HTTP/1 says to a service of HTTP/2."""
 
 import contextlib
 
 import pytest
 from corpus import table
 from lib import h2frames as h2
-from lib.corpus_rig import PlayerRig, Rig
+from lib.answers import Answers
+from lib.corpus_rig import PlayerRig, Rig, in_http2, shown
+from lib.h2_witness import H2Witness
 from lib.h2raw import Client, alpn_context
 
 REQUESTS = [case for case in table.load("requests") if case.h2]
+# Upgrades are another thing there (RFC 8441).
+UPGRADED = [case for case in table.load("requests") if case.h1 and case.then == ""
+            and not any(b"\r\nUpgrade: " in (o.expected or b"") for o in case.h1)]
 RESPONSES = [case for case in table.load("responses") if case.h2]
 ASKS = {"GET": [], "HEAD": [], "POST": [], "TRAILERS": [("te", "trailers")]}
 FRAME = 16384  # the most a frame may hold
@@ -87,6 +93,50 @@ def test_request(rig, case):
         play(rig, case)
     except BaseException:
         rig.clean()
+        raise
+
+
+# ---- to a service of HTTP/2 ----
+
+
+@pytest.fixture(scope="module")
+def upgraded(binary, authority, tmp_path_factory):
+    one = Rig(binary, tmp_path_factory.mktemp("upgraded") / "door", authority, witness=H2Witness)
+    yield one
+    one.close()
+
+
+def without_trailer(block):
+    """Trailers can follow any body there, so their announcement may stay."""
+    line, fields, body = in_http2(block)
+    return line, [field for field in fields if field[0] != b"trailer"], body
+
+
+def play_upgraded(rig, case):
+    """Read to the end of the connection or of the answers; how each looks is known from HTTP/1."""
+    with contextlib.closing(rig.connect(False)) as sock:
+        client = Answers(sock)
+        client.send(case.raw, max(len(case.raw), 1))
+        for outcome in case.h1:
+            answer = client.answer((outcome.expected or b"GET ").split(b" ")[0])
+            assert answer is not None and (answer.status == 200) == outcome.is_forwarded, (answer, rig.service.leftovers)
+    assert rig.log.reasons(len(case.h1)) == [o.reason for o in case.h1]
+    requests, rest = rig.service.take()
+    forwarded = [o for o in case.h1 if o.is_forwarded]
+    assert [without_trailer(shown(r, False)) for r in requests] == [
+        without_trailer(o.expected) for o in forwarded]
+    assert [[(n.lower(), v) for n, v in r.trailers] for r in requests] == [
+        [tuple(t.split(b": ", 1)) for t in map(bytes.lower, o.trailers)] for o in forwarded]
+    assert rest == []
+
+
+@pytest.mark.parametrize("case", UPGRADED, ids=lambda c: c.id)
+def test_request_to_http2(upgraded, case):
+    """What HTTP/1 says and HTTP/2 forbids stays behind: the service's library judges every frame."""
+    try:
+        play_upgraded(upgraded, case)
+    except BaseException:
+        upgraded.clean()
         raise
 
 

@@ -79,8 +79,8 @@ class PlayerRig(_Door):
 class Rig(_Door):
     """A door in front of a witness."""
 
-    def __init__(self, binary, folder, authority, **extra):
-        super().__init__(binary, folder, authority, Witness(), limits={"body": "64k"}, **extra)
+    def __init__(self, binary, folder, authority, witness=Witness, **extra):
+        super().__init__(binary, folder, authority, witness(), limits={"body": "64k"}, **extra)
 
     def check_arrived(self, outcomes, tls, after, http2=False):
         """The service got what was to be forwarded and nothing else; `after`: a target besides."""
