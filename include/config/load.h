@@ -24,8 +24,11 @@ int load_file(const char *path, struct diags *diags, struct buf *out_files,
  * and ${...} is not substituted if `substitute` is false. */
 int load_text(struct str text, const char *name, bool substitute, struct diags *diags,
               struct model **out_model) MUST_USE;
-/* The effective configuration as YAML, every default written out: what `check --dump` prints and
- * what the bundle carries; load_text gives an equal model from it. */
+/* The effective configuration as YAML, every default written out: what `check --dump` prints.
+ * load_text gives an equal model from it. */
 int load_dump(const struct model *m, struct buf *out) MUST_USE;
+/* The same without what sites and routes have by default: what the bundle carries, since every
+ * worker reads it between two events. */
+int load_dump_brief(const struct model *m, struct buf *out) MUST_USE;
 
 #endif

@@ -151,7 +151,7 @@ int bundle_write(const struct bundle_plan *plan, const struct model *model,
     pack_plan(&p, plan);
     bool is_over = p.failed || certs->count > CERTS_MAX || model->file_count > FILES_MAX;
     struct content content = {&head, &text, model, certs};
-    int err = is_over ? ERR_LIMIT : load_dump(model, &text);
+    int err = is_over ? ERR_LIMIT : load_dump_brief(model, &text);
     err = err != OK ? err : pack_all(&content, with_keys, &all);
     if (err == OK) {
         err = fd_sealed("hivedoor-bundle", buf_ptr(&all), buf_len(&all), out_fd);

@@ -62,7 +62,7 @@ void dump_text(struct dump *d, struct str s)
     dump_put(d, "\"");
 }
 
-static void put_texts(struct dump *d, const struct str *texts, size_t count)
+void dump_texts(struct dump *d, const struct str *texts, size_t count)
 {
     dump_put(d, "[");
     for (size_t i = 0; i < count; i++) {
@@ -72,13 +72,13 @@ static void put_texts(struct dump *d, const struct str *texts, size_t count)
     dump_put(d, "]\n");
 }
 
-static void put_duration(struct dump *d, const char *before, uint32_t ms)
+void dump_duration(struct dump *d, const char *before, uint32_t ms)
 {
     char text[VALUES_TEXT_MAX];
     dump_put(d, "%s%s", before, values_print_duration(ms, text));
 }
 
-static void put_size(struct dump *d, const char *before, uint64_t bytes)
+void dump_size(struct dump *d, const char *before, uint64_t bytes)
 {
     char text[VALUES_TEXT_MAX];
     dump_put(d, "%s%s", before, bytes == UINT64_MAX ? "none" : values_print_size(bytes, text));
@@ -117,46 +117,6 @@ static void put_trust(struct dump *d, const char *key, const struct addr_net *ne
     dump_put(d, "\n");
 }
 
-static void put_route(struct dump *d, const struct model_route *r)
-{
-    dump_put(d, "      ");
-    dump_text(d, r->prefix);
-    dump_put(d, ":\n        to: ");
-    dump_text(d, r->to.text);
-    dump_put(d, "\n        strip: %s\n", r->strip ? "true" : "false");
-    put_duration(d, "        timeouts: {attempt: ", r->timeouts.attempt_ms);
-    put_duration(d, ", connect: ", r->timeouts.connect_ms);
-    put_duration(d, ", response: ", r->timeouts.response_ms);
-    put_duration(d, ", tunnel: ", r->timeouts.tunnel_ms);
-    put_size(d, "}\n        limits: {body: ", r->body_bytes);
-    dump_put(d, "}\n        gzip: %s\n", r->rules.gzip ? "true" : "false");
-    dump_verify(d, "        ", &r->to);
-    dump_rules(d, "        ", &r->rules);
-}
-
-static void put_site(struct dump *d, const struct model_site *s)
-{
-    static const char *const http[] = {
-        [MODEL_HTTP_REDIRECT] = "redirect", [MODEL_HTTP_SERVE] = "serve", [MODEL_HTTP_OFF] = "off"};
-    dump_put(d, "  ");
-    dump_text(d, s->name);
-    dump_put(d, ":\n    aliases: ");
-    put_texts(d, s->aliases, s->alias_count);
-    dump_put(d, "    http: %s\n", http[s->http]);
-    dump_client_auth(d, &s->client_auth);
-    if (s->redirect.len > 0) {
-        dump_put(d, "    redirect: ");
-        dump_text(d, s->redirect);
-        dump_put(d, "\n    code: %u\n", s->redirect_code);
-        dump_rules(d, "    ", &s->rules);
-        return;
-    }
-    dump_put(d, "    routes:\n");
-    for (size_t i = 0; i < s->route_count; i++) {
-        put_route(d, &s->routes[i]);
-    }
-}
-
 static void put_acme(struct dump *d, const struct model_acme *acme)
 {
     if (!acme->has_relay && acme->folder.len == 0) {
@@ -191,21 +151,21 @@ static void put_listen(struct dump *d, const struct model *m)
 static void put_bounds(struct dump *d, const struct model *m)
 {
     const struct model_timeouts *t = &m->timeouts;
-    put_duration(d, "timeouts:\n  handshake: ", t->handshake_ms);
-    put_duration(d, "\n  header: ", t->header_ms);
-    put_duration(d, "\n  idle: ", t->idle_ms);
-    put_duration(d, "\n  attempt: ", t->attempt_ms);
-    put_duration(d, "\n  connect: ", t->connect_ms);
-    put_duration(d, "\n  response: ", t->response_ms);
-    put_duration(d, "\n  tunnel: ", t->tunnel_ms);
-    put_size(d, "\nlimits:\n  header: ", m->limits.header_bytes);
+    dump_duration(d, "timeouts:\n  handshake: ", t->handshake_ms);
+    dump_duration(d, "\n  header: ", t->header_ms);
+    dump_duration(d, "\n  idle: ", t->idle_ms);
+    dump_duration(d, "\n  attempt: ", t->attempt_ms);
+    dump_duration(d, "\n  connect: ", t->connect_ms);
+    dump_duration(d, "\n  response: ", t->response_ms);
+    dump_duration(d, "\n  tunnel: ", t->tunnel_ms);
+    dump_size(d, "\nlimits:\n  header: ", m->limits.header_bytes);
     dump_put(d, "\n  headers: %" PRIu32 "\n", m->limits.headers);
     if (m->limits.connections == 0) {
         dump_put(d, "  connections: auto\n");
     } else {
         dump_put(d, "  connections: %" PRIu32 "\n", m->limits.connections);
     }
-    put_size(d, "  body: ", m->limits.body_bytes);
+    dump_size(d, "  body: ", m->limits.body_bytes);
     dump_put(d, "\n");
 }
 
@@ -213,10 +173,10 @@ static void put_http2(struct dump *d, const struct model_http2 *h)
 {
     dump_put(d, "http2:\n  enabled: %s\n  streams: %" PRIu32, h->enabled ? "true" : "false",
              h->streams);
-    put_size(d, "\n  window: ", h->window);
-    put_size(d, "\n  connection_window: ", h->connection_window);
-    put_size(d, "\n  frame: ", h->frame);
-    put_size(d, "\n  table: ", h->table);
+    dump_size(d, "\n  window: ", h->window);
+    dump_size(d, "\n  connection_window: ", h->connection_window);
+    dump_size(d, "\n  frame: ", h->frame);
+    dump_size(d, "\n  table: ", h->table);
     dump_put(d, "\n  requests: %" PRIu32 "\n", h->requests);
 }
 
@@ -239,23 +199,23 @@ static void put_rest(struct dump *d, const struct model *m)
                                          [MODEL_ACCESS_TEXT] = "text",
                                          [MODEL_ACCESS_OFF] = "off",
                                          [MODEL_ACCESS_AUTO] = NULL};
-    put_duration(d, "dns:\n  refresh: ", m->dns_refresh_ms);
+    dump_duration(d, "dns:\n  refresh: ", m->dns_refresh_ms);
     dump_put(d, "\n  servers: ");
     put_addrs(d, m->dns_servers, m->dns_server_count, "auto");
     dump_put(d, "  tasks: ");
     dump_networks(d, m->task_nets, m->task_net_count);
-    put_duration(d, "\ndrain:\n  timeout: ", m->drain_ms);
+    dump_duration(d, "\ndrain:\n  timeout: ", m->drain_ms);
     dump_put(d, "\nlog:\n  level: %s\n", levels[m->log_level]);
     if (access[m->access] != NULL) { /* AUTO is the key's absence */
         dump_put(d, "  access: %s\n", access[m->access]);
     }
 }
 
-int load_dump(const struct model *m, struct buf *out)
+static int dump_model(const struct model *m, bool is_brief, struct buf *out)
 {
-    struct dump d = {.out = out, .err = OK};
+    struct dump d = {.out = out, .err = OK, .model = m, .is_brief = is_brief};
     dump_put(&d, "version: 1\ncertificates: ");
-    put_texts(&d, m->certificates, m->certificate_count);
+    dump_texts(&d, m->certificates, m->certificate_count);
     put_acme(&d, &m->acme);
     put_listen(&d, m);
     if (m->workers == 0) {
@@ -279,7 +239,17 @@ int load_dump(const struct model *m, struct buf *out)
     put_rest(&d, m);
     dump_put(&d, "sites:%s\n", m->site_count == 0 ? " {}" : "");
     for (size_t i = 0; i < m->site_count; i++) {
-        put_site(&d, &m->sites[i]);
+        dump_site(&d, &m->sites[i]);
     }
     return d.err;
+}
+
+int load_dump(const struct model *m, struct buf *out)
+{
+    return dump_model(m, false, out);
+}
+
+int load_dump_brief(const struct model *m, struct buf *out)
+{
+    return dump_model(m, true, out);
 }

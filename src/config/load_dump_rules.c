@@ -92,28 +92,55 @@ static void put_basic_auth(struct dump *d, const char *indent, const struct mode
     dump_put(d, "}\n");
 }
 
-void dump_rules(struct dump *d, const char *indent, const struct model_rules *r)
+static void put_allow(struct dump *d, const char *indent, const struct model_rules *r)
 {
-    char rate[VALUES_TEXT_MAX];
-    if (r->request.count + r->response.count > 0) {
-        dump_put(d, "%sheaders:\n", indent);
-        put_head(d, indent, "request", &r->request);
-        put_head(d, indent, "response", &r->response);
-    }
-    put_basic_auth(d, indent, r->basic_auth);
     dump_put(d, "%sallow: ", indent);
     if (r->has_allow) {
         dump_networks(d, r->allow, r->allow_count);
     } else {
         dump_put(d, "all");
     }
-    dump_put(d, "\n%sdeny: ", indent);
-    dump_networks(d, r->deny, r->deny_count);
-    if (r->rate.requests == 0) {
-        dump_put(d, "\n%srate: off\n", indent);
-    } else {
-        dump_put(d, "\n%srate: {requests: %s, burst: %" PRIu32 "}\n", indent,
-                 values_print_rate(r->rate.requests, r->rate.period_ms, rate), r->rate.burst);
+    dump_put(d, "\n");
+}
+
+static void put_rate(struct dump *d, const char *indent, const struct model_rate *r)
+{
+    char rate[VALUES_TEXT_MAX];
+    if (r->requests == 0) {
+        dump_put(d, "%srate: off\n", indent);
+        return;
+    }
+    dump_put(d, "%srate: {requests: %s, burst: %" PRIu32 "}\n", indent,
+             values_print_rate(r->requests, r->period_ms, rate), r->burst);
+}
+
+bool dump_are_defaults(const struct model_rules *r)
+{
+    return r->request.count + r->response.count == 0 && r->basic_auth == NULL && !r->has_allow &&
+           r->deny_count == 0 && r->rate.requests == 0 && !r->gzip;
+}
+
+void dump_rules(struct dump *d, const char *indent, const struct model_rules *r)
+{
+    bool is_whole = !d->is_brief;
+    if (r->request.count + r->response.count > 0) {
+        dump_put(d, "%sheaders:\n", indent);
+        put_head(d, indent, "request", &r->request);
+        put_head(d, indent, "response", &r->response);
+    }
+    if (is_whole || r->basic_auth != NULL) {
+        put_basic_auth(d, indent, r->basic_auth);
+    }
+    if (is_whole || r->has_allow) {
+        put_allow(d, indent, r);
+    }
+    if (is_whole || r->deny_count > 0) {
+        dump_put(d, "%sdeny: ", indent);
+        dump_networks(d, r->deny, r->deny_count);
+        dump_put(d, "\n");
+    }
+    if (is_whole || r->rate.requests > 0) {
+        put_rate(d, indent, &r->rate);
     }
 }
 

@@ -273,6 +273,18 @@ static void test_load_dump_comes_back(void **state)
         assert_int_equal(load_dump(again, &second), OK);
         assert_int_equal(buf_append(&second, "", 1), OK);
         assert_string_equal(buf_ptr(&first), buf_ptr(&second));
+        model_free(again);
+        /* Nothing is lost where defaults are left out. */
+        buf_clear(&second);
+        assert_int_equal(load_dump_brief(m, &second), OK);
+        assert_int_equal(buf_append(&second, "", 1), OK);
+        assert_true(buf_len(&second) <= buf_len(&first));
+        again = load(buf_ptr(&second));
+        assert_models_equal(m, again);
+        buf_clear(&second);
+        assert_int_equal(load_dump(again, &second), OK);
+        assert_int_equal(buf_append(&second, "", 1), OK);
+        assert_string_equal(buf_ptr(&first), buf_ptr(&second));
         model_free(m);
         model_free(again);
         buf_fini(&first);
@@ -357,6 +369,9 @@ static void test_load_many_sites(void **state)
     diags_init(&d);
     assert_int_equal(load_text(buf_str(&text), "f", true, &d, &m), OK);
     assert_int_equal(m->site_count, 10000);
+    assert_int_equal(load_dump_brief(m, &dump), OK);
+    assert_true(buf_len(&dump) < buf_len(&text) + 4096); /* a short site stays short */
+    buf_clear(&dump);
     assert_int_equal(load_dump(m, &dump), OK);
     model_free(m);
     assert_int_equal(load_text(buf_str(&dump), "f", false, &d, &m), OK);

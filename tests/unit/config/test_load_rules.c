@@ -241,6 +241,15 @@ static void test_load_rules_dump_comes_back(void **state)
     assert_int_equal(load_dump(again, &second), OK);
     assert_int_equal(buf_append(&second, "", 1), OK);
     assert_string_equal(buf_ptr(&first), buf_ptr(&second));
+    model_free(again);
+    buf_clear(&second);
+    assert_int_equal(load_dump_brief(m, &second), OK);
+    assert_int_equal(buf_append(&second, "", 1), OK);
+    again = load(buf_ptr(&second));
+    buf_clear(&second);
+    assert_int_equal(load_dump(again, &second), OK);
+    assert_int_equal(buf_append(&second, "", 1), OK);
+    assert_string_equal(buf_ptr(&first), buf_ptr(&second));
     assert_int_equal(m->file_count, again->file_count);
     for (size_t i = 0; i < m->file_count; i++) {
         assert_true(str_eq(m->files[i]->path, again->files[i]->path));

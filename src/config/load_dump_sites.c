@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: MIT */
+#include "load_dump_part.h"
+
+static bool are_equal(const struct model_timeouts *a, const struct model_timeouts *b)
+{
+    return a->attempt_ms == b->attempt_ms && a->connect_ms == b->connect_ms &&
+           a->response_ms == b->response_ms && a->tunnel_ms == b->tunnel_ms;
+}
+
+static void put_bounds(struct dump *d, const struct model_route *r)
+{
+    if (!d->is_brief || !are_equal(&r->timeouts, &d->model->timeouts)) {
+        dump_duration(d, "        timeouts: {attempt: ", r->timeouts.attempt_ms);
+        dump_duration(d, ", connect: ", r->timeouts.connect_ms);
+        dump_duration(d, ", response: ", r->timeouts.response_ms);
+        dump_duration(d, ", tunnel: ", r->timeouts.tunnel_ms);
+        dump_put(d, "}\n");
+    }
+    if (!d->is_brief || r->body_bytes != d->model->limits.body_bytes) {
+        dump_size(d, "        limits: {body: ", r->body_bytes);
+        dump_put(d, "}\n");
+    }
+}
+
+/* Nothing but where it goes. */
+static bool is_bare(const struct dump *d, const struct model_route *r)
+{
+    return d->is_brief && !r->strip && r->to.scheme != MODEL_SCHEME_HTTPS &&
+           are_equal(&r->timeouts, &d->model->timeouts) &&
+           r->body_bytes == d->model->limits.body_bytes && dump_are_defaults(&r->rules);
+}
+
+static void put_route(struct dump *d, const struct model_route *r)
+{
+    dump_put(d, "      ");
+    dump_text(d, r->prefix);
+    if (is_bare(d, r)) {
+        dump_put(d, ": ");
+        dump_text(d, r->to.text);
+        dump_put(d, "\n");
+        return;
+    }
+    dump_put(d, ":\n        to: ");
+    dump_text(d, r->to.text);
+    dump_put(d, "\n");
+    if (!d->is_brief || r->strip) {
+        dump_put(d, "        strip: %s\n", r->strip ? "true" : "false");
+    }
+    put_bounds(d, r);
+    if (!d->is_brief || r->rules.gzip) {
+        dump_put(d, "        gzip: %s\n", r->rules.gzip ? "true" : "false");
+    }
+    dump_verify(d, "        ", &r->to);
+    dump_rules(d, "        ", &r->rules);
+}
+
+static void put_redirect(struct dump *d, const struct model_site *s)
+{
+    dump_put(d, "    redirect: ");
+    dump_text(d, s->redirect);
+    dump_put(d, "\n    code: %u\n", s->redirect_code);
+    dump_rules(d, "    ", &s->rules);
+}
+
+/* "NAME: URL" says it all. */
+static bool is_short(const struct dump *d, const struct model_site *s)
+{
+    return s->redirect.len == 0 && s->alias_count == 0 && s->http == MODEL_HTTP_REDIRECT &&
+           s->client_auth.ca == NULL && s->route_count == 1 &&
+           str_eq(s->routes[0].prefix, STR("/")) && is_bare(d, &s->routes[0]);
+}
+
+void dump_site(struct dump *d, const struct model_site *s)
+{
+    static const char *const http[] = {
+        [MODEL_HTTP_REDIRECT] = "redirect", [MODEL_HTTP_SERVE] = "serve", [MODEL_HTTP_OFF] = "off"};
+    dump_put(d, "  ");
+    dump_text(d, s->name);
+    if (is_short(d, s)) {
+        dump_put(d, ": ");
+        dump_text(d, s->routes[0].to.text);
+        dump_put(d, "\n");
+        return;
+    }
+    dump_put(d, ":\n");
+    if (!d->is_brief || s->alias_count > 0) {
+        dump_put(d, "    aliases: ");
+        dump_texts(d, s->aliases, s->alias_count);
+    }
+    if (!d->is_brief || s->http != MODEL_HTTP_REDIRECT) {
+        dump_put(d, "    http: %s\n", http[s->http]);
+    }
+    dump_client_auth(d, &s->client_auth);
+    if (s->redirect.len > 0) {
+        put_redirect(d, s);
+        return;
+    }
+    dump_put(d, "    routes:\n");
+    for (size_t i = 0; i < s->route_count; i++) {
+        put_route(d, &s->routes[i]);
+    }
+}
