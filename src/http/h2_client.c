@@ -11,6 +11,8 @@
 
 /* A source of interim responses without end is no service. */
 #define INTERIM_MAX 32
+/* What may still come in once no exchange is left. */
+#define IDLE_BYTES_MAX (1024 * 1024)
 
 struct h2_client {
     struct h2_session session; /* first: the role's functions get it */
@@ -19,6 +21,7 @@ struct h2_client {
     bool is_tls;
     bool is_greeted;    /* the service's SETTINGS are here, and let us begin */
     unsigned exchanges; /* begun, and their channel not over */
+    uint64_t idle_from; /* bytes that had come in when the last of them was there */
 };
 
 static struct h2_client *client_of(const struct h2_session *s)
@@ -140,6 +143,7 @@ static void on_head(struct h2_stream *st, struct h2_head *head, int err, bool en
         take_interim(st, head, ended);
         return;
     }
+    st->awaits_head = false;
     if (st->is_connect && head->m->status < 300) {
         if (ended || head->has_length) { /* RFC 9110 section 9.3.6 */
             h2_stream_malformed(st, WHY_BAD_FIELD);
@@ -300,9 +304,15 @@ static void on_settings(struct h2_session *s)
     }
 }
 
+/* What was on its way when the last exchange ended is let by; more has no business here. */
 static void on_settled(struct h2_session *s)
 {
-    (void)s;
+    struct h2_client *c = client_of(s);
+    if (c->exchanges > 0) {
+        c->idle_from = s->stream->bytes_in;
+    } else if (s->stream->bytes_in - c->idle_from > IDLE_BYTES_MAX) {
+        h2_session_fail(s, WHY_UPSTREAM_H2_FLOOD, NGHTTP2_ENHANCE_YOUR_CALM);
+    }
 }
 
 /* Nothing is waited for once everything is sent: the service has no more to say to us. */
@@ -359,6 +369,7 @@ static struct channel *base_begin(struct client *base, struct arena *arena, stru
     h2_guard_earn(&c->guard);
     *use = (struct client_use){.channel = &st->channel};
     st->use = use;
+    st->awaits_head = true;
     return &st->channel;
 }
 

@@ -171,6 +171,7 @@ struct h2_stream {
     struct str connect_key;  /* of WebSocket: Sec-WebSocket-Key, which has no place in HTTP/2 */
     struct client_use *use;  /* what the owner knows of it; NULL once let go (client) */
     unsigned interim;        /* 1xx heads so far (client) */
+    bool awaits_head;        /* the final head is not here: no body before it (client) */
 
     /* coming in */
     bool reading;  /* the owner takes body bytes */

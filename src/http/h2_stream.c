@@ -167,7 +167,7 @@ void h2_stream_on_data(struct h2_stream *st, struct str data)
         (void)nghttp2_session_consume_connection(s->ng, data.len);
         return;
     }
-    if (st->has_length && data.len > st->in_left) {
+    if (st->awaits_head || (st->has_length && data.len > st->in_left)) {
         (void)nghttp2_session_consume_connection(s->ng, data.len);
         h2_stream_malformed(st, WHY_BAD_FRAMING);
         return;
@@ -178,9 +178,9 @@ void h2_stream_on_data(struct h2_stream *st, struct str data)
     } else if (may_deliver(st) && buf_len(&st->in_buf) == 0) {
         deliver(st, data);
     } else if (buf_append_str(&st->in_buf, data) != OK) {
-        /* The window is the bound, and nghttp2 keeps the peer to it. */
-        (void)CHECK(data.len == 0);
-        h2_stream_abort(st, WHY_INTERNAL, NGHTTP2_INTERNAL_ERROR);
+        /* More than the window: nghttp2 hands it over before it resets the stream for it. */
+        (void)nghttp2_session_consume_connection(s->ng, data.len);
+        h2_stream_abort(st, WHY_H2_PROTOCOL, NGHTTP2_FLOW_CONTROL_ERROR);
     }
 }
 
@@ -190,7 +190,7 @@ void h2_stream_on_ended(struct h2_stream *st)
         return;
     }
     st->in_ended = true;
-    if (st->has_length && st->in_left > 0) {
+    if (st->awaits_head || (st->has_length && st->in_left > 0)) {
         h2_stream_malformed(st, WHY_BAD_FRAMING);
         return;
     }
