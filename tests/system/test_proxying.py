@@ -399,8 +399,7 @@ def test_tunnel_and_its_deadline(door, script):
                  "Upgrade: echo\r\n\r\n")
         assert raw.response()[0] == 101
         blob = os.urandom(2 * MIB)
-        threading.Thread(target=raw.send, args=(blob,), daemon=True).start()
-        assert raw.exactly(len(blob)) == blob
+        assert raw.exchange(blob, len(blob)) == blob
         assert raw.is_closed()
     d.wait_log("access", reason="tunnel_idle")
 

@@ -1,6 +1,11 @@
 # SPDX-License-Identifier: MIT
 """Raw HTTP/1 over a socket: bytes out, bytes in, nothing interpreted that a test did not ask for."""
 
+import select
+import ssl
+
+BLOCKED = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
+
 
 class Raw:
     def __init__(self, sock):
@@ -31,6 +36,34 @@ class Raw:
             self.bytes += data
         taken, self.bytes = self.bytes[:count], self.bytes[count:]
         return taken
+
+    def exchange(self, data, count):
+        """Sends `data` and reads `count` bytes, whichever goes first, in one thread: a TLS
+        connection of OpenSSL may not be used by two at a time."""
+        timeout, left = self.socket.gettimeout(), memoryview(data)
+        self.socket.setblocking(False)
+        try:
+            while left or len(self.bytes) < count:
+                moved = 0
+                try:
+                    moved = self.socket.send(left[:65536]) if left else 0
+                    left = left[moved:]
+                except BLOCKED:
+                    pass
+                try:
+                    received = self.socket.recv(65536) if len(self.bytes) < count else b"-"
+                    if not received:
+                        raise AssertionError(f"closed after {len(self.bytes)} of {count} bytes")
+                    if len(self.bytes) < count:
+                        self.bytes += received
+                        moved += len(received)
+                except BLOCKED:
+                    pass
+                if not moved:
+                    select.select([self.socket], [self.socket] if left else [], [], timeout)
+        finally:
+            self.socket.settimeout(timeout)
+        return self.exactly(count)
 
     def message(self, parse, *how):
         """One whole message, read by a function of lib.message."""
