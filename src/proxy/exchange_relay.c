@@ -141,10 +141,10 @@ static void on_response_head(void *arg, struct message *m, struct body body)
         ex->request_half = EX_HALF_BODY;
         exchange_set_state(ex, EX_TUNNEL);
     }
-    exchange_gzip_begin(ex, m, &body);
     if (body.kind != BODY_TUNNEL) {
         headers_apply(m, &ex->route->rules.response);
     }
+    exchange_gzip_begin(ex, m, &body); /* last: it must know what the client will read */
     bool names_protocol = body.kind == BODY_TUNNEL || m->status == 426;
     channel_send_head(ex->client, m, body,
                       names_protocol ? ex->answer_hop.upgrade : (struct str){0});

@@ -104,11 +104,13 @@ def test_malformed_credentials(door, service, users, value):
 def test_never_in_plain_text(door, service, users):
     d = door(names=["a.test", "old.test"], sites={
         "a.test": {"to": service().url, "basic_auth": str(users)},
-        "old.test": {"redirect": "https://a.test", "basic_auth": str(users)}})
+        "old.test": {"redirect": "https://a.test", "basic_auth": str(users)},
+        "dark.test": {"redirect": "https://a.test", "basic_auth": str(users), "http": "off"}})
     for name in ("a.test", "old.test"):
         answer = ask(d, f"http://{name}/x")
         assert (answer.status, answer.get("location")) == (301, f"https://{name}/x")
         assert answer.get("www-authenticate") is None
+    assert ask(d, "http://dark.test/x").status == 404
     assert ask(d, "https://old.test/x").status == 401
     answer = ask(d, "https://old.test/x", "-H", field("eve", "s3cret"))
     assert (answer.status, answer.get("location")) == (301, "https://a.test/x")

@@ -81,6 +81,21 @@ def test_left_alone(door, service, options, version):
     assert answer.get("content-encoding") == ("br" if "Encoding" in str(options) else None)
 
 
+def test_fields_of_the_configuration_come_first(door, service):
+    """What a site changes in the head decides, and cannot undo what caches have to know."""
+    one = service(handler=page())
+    d = door(names=["a.test"], sites={"a.test": {"gzip": True, "routes": {
+        "/": {"to": one.url, "headers": {"response": {"set": {
+            "Vary": "Origin", "ETag": '"x"', "Accept-Ranges": "bytes"}}}},
+        "/same": {"to": one.url, "headers": {"response": {"set": {
+            "Cache-Control": "no-transform"}}}}}}})
+    answer = ask(d, URL, *GZIP)
+    assert gzip.decompress(answer.body) == PAGE
+    assert (answer.all("vary"), answer.get("etag")) == (["Origin", "Accept-Encoding"], 'W/"x"')
+    assert answer.get("accept-ranges") is None
+    assert ask(d, URL + "same", *GZIP).body == PAGE
+
+
 @pytest.mark.parametrize("accepts", ["", "br", "gzip;q=0", "identity, gzip;q=0.1", "*;q=0"])
 def test_not_for_who_cannot_read_it(door, service, accepts):
     d = site(door, service(handler=page()).url)
