@@ -24,7 +24,7 @@
 #define H2_GUARD_WORTH 256
 
 enum h2_guard_kind {
-    H2_GUARD_RESET,    /* the client reset a stream */
+    H2_GUARD_RESET,    /* the client reset a stream before any answer, or none that exists */
     H2_GUARD_FAULT,    /* an error of the client's made us reset one */
     H2_GUARD_REFUSED,  /* a stream beyond http2.streams */
     H2_GUARD_PING,     /* with or without ACK */
@@ -45,8 +45,11 @@ struct h2_guard {
 void h2_guard_init(struct h2_guard *g, uint64_t now_ms);
 /* One of `kind` happened: WHY_OK, or why the connection ends. */
 enum why h2_guard_spend(struct h2_guard *g, enum h2_guard_kind kind, uint64_t now_ms);
-/* A frame of data went either way, or a request was served: what answers it is free. */
-void h2_guard_earn(struct h2_guard *g);
+/* A frame of data with so many bytes went either way, or a request came (0 bytes): what answers it
+ * is free. */
+void h2_guard_earn(struct h2_guard *g, size_t bytes);
+/* A request was answered to its end: a client that gives up some of many is no attacker. */
+void h2_guard_served(struct h2_guard *g);
 /* A frame of a header block with `bytes` of payload; `first` for HEADERS. Bounds the encoded block
  * by what `head_bytes` of header can need: WHY_OK or WHY_H2_CONTINUATION_FLOOD. */
 enum why h2_guard_block(struct h2_guard *g, bool first, size_t bytes, size_t head_bytes);

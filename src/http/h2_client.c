@@ -236,12 +236,13 @@ static enum why spend(struct h2_client *c, enum h2_guard_kind kind)
     return h2_guard_spend(&c->guard, kind, loop_now_ms(c->session.loop));
 }
 
-/* Frames for an exchange that is over may be on their way when it ends; without end they are a
- * flood. */
+/* Frames for an exchange that we gave up may be on their way: data of a whole window. Those for
+ * streams that nobody knows are a flood. */
 static enum why on_stray(struct h2_client *c, const nghttp2_frame_hd *hd)
 {
     const struct h2_stream *st = nghttp2_session_get_stream_user_data(c->session.ng, hd->stream_id);
-    return st == NULL || st->is_reset ? spend(c, H2_GUARD_RESET) : WHY_OK;
+    bool is_known = st != NULL || h2_session_was_reset(&c->session, hd->stream_id);
+    return is_known ? WHY_OK : spend(c, H2_GUARD_RESET);
 }
 
 static enum why on_data_frame(struct h2_client *c, const nghttp2_frame_hd *hd)
@@ -250,7 +251,7 @@ static enum why on_data_frame(struct h2_client *c, const nghttp2_frame_hd *hd)
         return spend(c, H2_GUARD_EMPTY);
     }
     if (hd->length >= H2_GUARD_WORTH) {
-        h2_guard_earn(&c->guard);
+        h2_guard_earn(&c->guard, hd->length);
     }
     return on_stray(c, hd);
 }
@@ -288,9 +289,14 @@ static enum why on_fault(struct h2_session *s)
     return spend(client_of(s), H2_GUARD_FAULT);
 }
 
-static void on_data_sent(struct h2_session *s)
+static void on_data_sent(struct h2_session *s, size_t len)
 {
-    h2_guard_earn(&client_of(s)->guard);
+    h2_guard_earn(&client_of(s)->guard, len);
+}
+
+static void on_whole(struct h2_session *s)
+{
+    h2_guard_served(&client_of(s)->guard);
 }
 
 /* ---- the connection ---- */
@@ -346,6 +352,7 @@ static const struct h2_role role = {
     .on_frame = on_frame,
     .on_fault = on_fault,
     .on_data_sent = on_data_sent,
+    .on_whole = on_whole,
     .on_settings = on_settings,
     .on_settled = on_settled,
     .on_linger = on_linger,
@@ -366,7 +373,7 @@ static struct channel *base_begin(struct client *base, struct arena *arena, stru
     REQUIRE(has_room(c));
     struct h2_stream *st = h2_stream_new(&c->session, 0, arena);
     c->exchanges++;
-    h2_guard_earn(&c->guard);
+    h2_guard_earn(&c->guard, 0);
     *use = (struct client_use){.channel = &st->channel};
     st->use = use;
     st->awaits_head = true;

@@ -10,9 +10,12 @@ struct budget {
 
 /*
  * A browser that leaves a page resets what it has open (128 streams at most), several times in a
- * row; gRPC pings at each burst of data; clients acknowledge each frame of data with two
- * WINDOW_UPDATE at most. Errors are made by broken clients only, and once.
+ * row; gRPC pings at each burst of data, and gives up calls at their deadline. Most clients
+ * acknowledge a frame of data with two WINDOW_UPDATE at most, some (Go's) each read of a few
+ * hundred bytes. Errors are made by broken clients only, and once.
  */
+#define WINDOW_BYTES 512
+
 static const struct budget budgets[H2_GUARD_KINDS] = {
     [H2_GUARD_RESET] = {500, 50, 0, WHY_H2_RAPID_RESET},
     [H2_GUARD_FAULT] = {100, 1, 0, WHY_H2_STREAM_ERRORS},
@@ -66,11 +69,17 @@ enum why h2_guard_spend(struct h2_guard *g, enum h2_guard_kind kind, uint64_t no
     return WHY_OK;
 }
 
-void h2_guard_earn(struct h2_guard *g)
+void h2_guard_earn(struct h2_guard *g, size_t bytes)
 {
     for (int i = 0; i < H2_GUARD_KINDS; i++) {
         put(g, i, 1000ULL * budgets[i].earned);
     }
+    put(g, H2_GUARD_WINDOW, 1000ULL * (bytes / WINDOW_BYTES));
+}
+
+void h2_guard_served(struct h2_guard *g)
+{
+    put(g, H2_GUARD_RESET, 1000);
 }
 
 enum why h2_guard_block(struct h2_guard *g, bool first, size_t bytes, size_t head_bytes)

@@ -53,7 +53,7 @@ static struct h2_stream *on_open(struct h2_session *s, int32_t id)
 static void count_request(struct h2_server *v)
 {
     v->requests++;
-    h2_guard_earn(&v->guard);
+    h2_guard_earn(&v->guard, 0);
     if (v->is_last || v->requests >= v->session.limits.requests) {
         h2_session_part(&v->session, v->is_last ? WHY_DRAINED : WHY_NOT_KEPT_ALIVE);
     }
@@ -194,7 +194,7 @@ static enum why on_data_frame(struct h2_server *v, const nghttp2_frame_hd *hd)
         return spend(v, H2_GUARD_EMPTY);
     }
     if (hd->length >= H2_GUARD_WORTH) {
-        h2_guard_earn(&v->guard);
+        h2_guard_earn(&v->guard, hd->length);
     }
     return WHY_OK;
 }
@@ -211,6 +211,14 @@ static enum why on_block_frame(struct h2_server *v, const nghttp2_frame_hd *hd)
     return h2_guard_block(&v->guard, hd->type == NGHTTP2_HEADERS, hd->length, head_bytes);
 }
 
+/* Giving up an answer that has begun costs us no more than taking it whole. */
+static enum why on_reset_frame(struct h2_server *v, const nghttp2_frame_hd *hd)
+{
+    const struct h2_stream *st = nghttp2_session_get_stream_user_data(v->session.ng, hd->stream_id);
+    bool is_answered = st != NULL && st->out != H2_OUT_HEAD;
+    return is_answered ? WHY_OK : spend(v, H2_GUARD_RESET);
+}
+
 static enum why on_frame(struct h2_session *s, const nghttp2_frame_hd *hd)
 {
     struct h2_server *v = server_of(s);
@@ -218,7 +226,7 @@ static enum why on_frame(struct h2_session *s, const nghttp2_frame_hd *hd)
     case NGHTTP2_DATA: return on_data_frame(v, hd);
     case NGHTTP2_HEADERS:
     case NGHTTP2_CONTINUATION: return on_block_frame(v, hd);
-    case NGHTTP2_RST_STREAM: return spend(v, H2_GUARD_RESET);
+    case NGHTTP2_RST_STREAM: return on_reset_frame(v, hd);
     case NGHTTP2_SETTINGS: return spend(v, H2_GUARD_SETTINGS);
     case NGHTTP2_PING: return spend(v, H2_GUARD_PING);
     case NGHTTP2_WINDOW_UPDATE: return spend(v, H2_GUARD_WINDOW);
@@ -236,9 +244,14 @@ static enum why on_refused(struct h2_session *s)
     return spend(server_of(s), H2_GUARD_REFUSED);
 }
 
-static void on_data_sent(struct h2_session *s)
+static void on_data_sent(struct h2_session *s, size_t len)
 {
-    h2_guard_earn(&server_of(s)->guard);
+    h2_guard_earn(&server_of(s)->guard, len);
+}
+
+static void on_whole(struct h2_session *s)
+{
+    h2_guard_served(&server_of(s)->guard);
 }
 
 /* ---- the connection ---- */
@@ -286,6 +299,7 @@ static const struct h2_role role = {
     .on_fault = on_fault,
     .on_refused = on_refused,
     .on_data_sent = on_data_sent,
+    .on_whole = on_whole,
     .on_settings = on_settings,
     .on_settled = on_settled,
     .on_linger = on_linger,

@@ -35,6 +35,19 @@ const char *h2_session_version_built(void)
 
 /* ---- beginning ---- */
 
+/* Bounds of newer versions (and of Debian's 1.52) that h2_guard has of its own, made for what is
+ * configured here. */
+static void raise_bounds(nghttp2_option *option, const struct h2_limits *limits)
+{
+#ifdef HIVEDOOR_NGHTTP2_BOUNDS
+    nghttp2_option_set_max_continuations(option, 16 + limits->head.head_bytes / 1024);
+    nghttp2_option_set_stream_reset_rate_limit(option, 1000000, 1000000);
+#else
+    (void)option;
+    (void)limits;
+#endif
+}
+
 static nghttp2_session *make_nghttp2(struct h2_session *s)
 {
     nghttp2_session_callbacks *callbacks = h2_session_callbacks();
@@ -50,6 +63,7 @@ static nghttp2_session *make_nghttp2(struct h2_session *s)
     }
     nghttp2_option_set_max_send_header_block_length(option, SEND_BLOCK_MAX);
     nghttp2_option_set_max_deflate_dynamic_table_size(option, DEFLATE_TABLE_MAX);
+    raise_bounds(option, &s->limits);
     int rv = s->role->is_server ? nghttp2_session_server_new2(&ng, callbacks, s, option)
                                 : nghttp2_session_client_new2(&ng, callbacks, s, option);
     REQUIRE(rv == 0);
@@ -227,6 +241,16 @@ void h2_session_note_reset(struct h2_session *s, int32_t id)
     s->reset_ids[s->reset_count++ % H2_RESETS] = id;
 }
 
+bool h2_session_was_reset(const struct h2_session *s, int32_t id)
+{
+    for (unsigned i = 0; i < H2_RESETS; i++) {
+        if (s->reset_ids[i] == id) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* ---- output ---- */
 
 /* Frames into `out`, as many as fit one write. */
@@ -319,6 +343,7 @@ static void bury(struct h2_session *s)
 static void dissolve(struct h2_session *s)
 {
     nghttp2_session_del(s->ng);
+    buf_fini(&s->out); /* again: closed from inside a callback of nghttp2's */
     while (!list_is_empty(&s->streams)) {
         h2_stream_free(LIST_FIRST(&s->streams, struct h2_stream, node));
     }

@@ -101,7 +101,9 @@ struct h2_role {
     /* A stream beyond the limit was refused. May be NULL. */
     enum why (*on_refused)(struct h2_session *s);
     /* A frame of data went out. May be NULL. */
-    void (*on_data_sent)(struct h2_session *s);
+    void (*on_data_sent)(struct h2_session *s, size_t len);
+    /* A stream has closed with both messages complete. May be NULL. */
+    void (*on_whole)(struct h2_session *s);
     /* The peer's SETTINGS are here. May be NULL. */
     void (*on_settings)(struct h2_session *s);
     /* Frames of the peer were handled, or something was sent: look whether all is done. */
@@ -208,6 +210,7 @@ void h2_session_start(struct h2_session *s, struct str early);
 void h2_session_wake(struct h2_session *s);
 /* Remembers that we have reset stream `id`. */
 void h2_session_note_reset(struct h2_session *s, int32_t id);
+bool h2_session_was_reset(const struct h2_session *s, int32_t id);
 /* The connection is finished: GOAWAY with `code` and why_text as debug data, then linger. */
 void h2_session_fail(struct h2_session *s, enum why why, uint32_t code);
 /* A graceful end: streams that exist are served, new ones not (RFC 9113 section 6.8: a notice, a

@@ -25,16 +25,6 @@ static int go_on(const struct h2_session *s)
     return s->state == H2_SESSION_OPEN ? 0 : NGHTTP2_ERR_CALLBACK_FAILURE;
 }
 
-static bool was_reset_by_us(const struct h2_session *s, int32_t id)
-{
-    for (unsigned i = 0; i < H2_RESETS; i++) {
-        if (s->reset_ids[i] == id) {
-            return true;
-        }
-    }
-    return false;
-}
-
 /*
  * What nghttp2 1.52 lets pass. RFC 9113 section 4.2: no frame is larger than we allow (it does not
  * look at CONTINUATION). Section 6.3: PRIORITY is a stream's. Sections 5.1 and 5.1.1: HEADERS for a
@@ -52,7 +42,7 @@ static uint32_t check_frame(const struct h2_session *s, const nghttp2_frame_hd *
     bool is_past = s->role->is_server && hd->type == NGHTTP2_HEADERS && hd->stream_id % 2 == 1 &&
                    hd->stream_id <= s->last_id;
     if (is_past && nghttp2_session_find_stream(s->ng, hd->stream_id) == NULL &&
-        !was_reset_by_us(s, hd->stream_id)) {
+        !h2_session_was_reset(s, hd->stream_id)) {
         return NGHTTP2_STREAM_CLOSED;
     }
     return NGHTTP2_NO_ERROR;

@@ -122,6 +122,9 @@ void h2_stream_on_closed(struct h2_stream *st, uint32_t code)
     bool is_whole = st->in_ended && st->out == H2_OUT_DONE;
     st->is_open = false;
     drop_out(st);
+    if (is_whole && st->session->role->on_whole != NULL) {
+        st->session->role->on_whole(st->session);
+    }
     if (!is_whole) {
         enum why why = st->session->role->reset_why(st, code);
         const struct channel_events *events = h2_stream_let_go(st);
@@ -320,7 +323,7 @@ int h2_stream_put_data(struct h2_stream *st, const uint8_t *head, size_t len)
     s->held -= len;
     watch_stall(st);
     if (s->role->on_data_sent != NULL) {
-        s->role->on_data_sent(s);
+        s->role->on_data_sent(s, len);
     }
     return 0;
 }

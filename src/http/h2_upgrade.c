@@ -62,6 +62,7 @@ enum why h2_upgrade_request(struct h2_stream *st, struct h2_head *head, struct b
     }
     st->is_connect = true;
     st->is_held = true;
+    st->has_length = false; /* what comes is no content */
     st->in_told = false;
     st->connect_key = new_key(m->arena);
     m->method = METHOD_GET;

@@ -62,17 +62,21 @@ static void test_guard_data_pays_for_what_answers_it(void **state)
     struct h2_guard g;
     (void)state;
     h2_guard_init(&g, 0);
-    for (int i = 0; i < 100000; i++) { /* a download: two WINDOW_UPDATE for each frame of data */
-        h2_guard_earn(&g);
-        assert_int_equal(h2_guard_spend(&g, H2_GUARD_WINDOW, 0), WHY_OK);
-        assert_int_equal(h2_guard_spend(&g, H2_GUARD_WINDOW, 0), WHY_OK);
+    for (int i = 0; i < 100000; i++) { /* a download */
+        h2_guard_earn(&g, 16384);
+        for (int k = 0; k < 32; k++) { /* a client that acknowledges every 512 bytes */
+            assert_int_equal(h2_guard_spend(&g, H2_GUARD_WINDOW, 0), WHY_OK);
+        }
         assert_int_equal(h2_guard_spend(&g, H2_GUARD_PING, 0), WHY_OK);
     }
     enum why why;
     for (int i = 0; i < 100000; i++) { /* but resets are not earned by it */
-        h2_guard_earn(&g);
+        h2_guard_earn(&g, 16384);
     }
     assert_true(spend_all(&g, H2_GUARD_RESET, 0, &why) <= 1000);
+    h2_guard_served(&g); /* only by requests that are taken to their end */
+    assert_int_equal(h2_guard_spend(&g, H2_GUARD_RESET, 0), WHY_OK);
+    assert_int_equal(h2_guard_spend(&g, H2_GUARD_RESET, 0), WHY_H2_RAPID_RESET);
 }
 
 static void test_guard_header_block(void **state)
