@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from lib.dns_server import DnsServer
+from lib.dns_server import NXDOMAIN, SILENT, DnsServer
 from lib.raw import Raw
 from lib.service import Service
 from lib.wait import until
@@ -274,6 +274,27 @@ def test_guesses_grow_nothing(served, previews, dns):
     assert "guess-" not in metrics and "pr1" not in metrics
     assert f'service="{{1}}_web:{previews.port}",endpoint="any"' in metrics
     assert not [r for r in d.log("endpoints") if "guess-" in str(r) and r["level"] != "debug"]
+
+
+def test_guesses_while_the_dns_is_silent(served, previews, dns):
+    d = served(workers=2, extra={"timeouts": {"connect": "2s"}})
+    assert body(d.get("pr1.x.test")).startswith("pr1 ")
+    dns.default = SILENT
+
+    def guess(i):
+        if i % 50 == 0:
+            assert body(d.get("pr1.x.test", tls=False)).startswith("pr1 ")
+        return raw_get(d, f"silent-{i}.x.test")[0]
+
+    with concurrent.futures.ThreadPoolExecutor(100) as pool:
+        assert set(pool.map(guess, range(500))) == {503}
+    reasons = {r["reason"] for r in d.log("access") if r["status"] == 503}
+    assert reasons <= {"no_endpoint", "name_limit"}
+    assert d.metric("pattern_names") <= 201
+    assert d.metric("process_crashes_total") == 0
+    dns.default = NXDOMAIN
+    previews.add("late")
+    until(lambda: d.get("late.x.test")[0] == 200, "it recovers")
 
 
 def test_new_tasks_get_traffic(served, previews, dns):
