@@ -183,6 +183,50 @@ static bool has(struct str text, const char *part)
     return part[0] == '\0' || memmem(text.ptr, text.len, part, strlen(part)) != NULL;
 }
 
+/* Each of "off|serve" in backquotes. */
+static bool has_words(struct str line, const char *words)
+{
+    struct str rest = str_of(words);
+    struct str word;
+    bool has_all = true;
+    while (rest.len > 0 && str_next(&rest, '|', &word)) {
+        char quoted[64];
+        (void)snprintf(quoted, sizeof(quoted), "`%.*s`", STR_FMT(word));
+        has_all = has_all && has(line, quoted);
+    }
+    return has_all;
+}
+
+/* "- Type: size, 16k to 16m, or `none`" */
+static bool has_type(struct str section, const struct schema_key *key)
+{
+    char low[VALUES_TEXT_MAX];
+    char high[VALUES_TEXT_MAX];
+    const char *at = memmem(section.ptr, section.len, "\n- Type: ", 9);
+    if (at == NULL) {
+        return false;
+    }
+    struct str line = str_from(section, (size_t)(at - section.ptr) + 1);
+    line = str_sub(line, 0, (size_t)str_find(line, '\n'));
+    if (key->type == SCHEMA_CHOICE) {
+        return has_words(line, key->choices);
+    }
+    bool is_range = key->type == SCHEMA_NUMBER || key->type == SCHEMA_SIZE;
+    if (is_range || key->type == SCHEMA_DURATION) {
+        const char *(*print)(uint64_t, char *) =
+            key->type == SCHEMA_DURATION ? values_print_duration : values_print_size;
+        if (key->type == SCHEMA_NUMBER) {
+            (void)snprintf(low, sizeof(low), "%u", (unsigned)key->min);
+            (void)snprintf(high, sizeof(high), "%u", (unsigned)key->max);
+        } else {
+            (void)print(key->min, low);
+            (void)print(key->max, high);
+        }
+        return has(line, low) && has(line, high) && has_words(line, key->word);
+    }
+    return has(line, schema_type_text(key->type)) && has_words(line, key->word);
+}
+
 static void test_schema_reference_has_every_key(void **state)
 {
     struct buf text;
@@ -204,6 +248,9 @@ static void test_schema_reference_has_every_key(void **state)
             (void)snprintf(word, sizeof(word), "\n- Default: the value of `%s`", keys[i].inherits);
         } else if (keys[i].fallback != NULL) {
             (void)snprintf(word, sizeof(word), "\n- Default: `%s`", keys[i].fallback);
+        }
+        if (!has_type(section, &keys[i])) {
+            fail_msg("docs/CONFIGURATION.md: %s lacks its type", keys[i].path);
         }
         if (!has(section, keys[i].help) || !has(section, keys[i].example) || !has(section, word)) {
             fail_msg("docs/CONFIGURATION.md: %s lacks its help, example or default", keys[i].path);
