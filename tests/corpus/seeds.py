@@ -4,6 +4,7 @@
 The bytes in front are what each target takes as its own: see the head of tests/fuzz/fuzz_*.c."""
 
 import pathlib
+import struct
 import sys
 import zlib
 
@@ -48,10 +49,36 @@ def field_list(fields):
     return b"".join(bytes([len(n[:255]), len(v[:255])]) + n[:255] + v[:255] for n, v in fields)
 
 
+def frame(kind, flags, stream, payload):
+    return struct.pack(">BHBBL", len(payload) >> 16, len(payload) & 0xffff, kind, flags,
+                       stream) + payload
+
+
+def hpack(fields):
+    """Literals without index (RFC 7541 section 6.2.2); names and values are cut at 126 bytes."""
+    return b"".join(b"\0" + bytes([len(n[:126])]) + n[:126] + bytes([len(v[:126])]) + v[:126]
+                    for n, v in fields)
+
+
+GOOD = frame(1, 5, 3, hpack([(b":method", b"GET"), (b":scheme", b"https"),
+                             (b":authority", b"a.test"), (b":path", b"/")]))
+
+
+def frames(case):
+    """The request in HTTP/2, cut into two frames of each kind, and a good one behind it."""
+    fields, body = case.h2_message()
+    block, half = hpack(fields), len(body) // 2
+    wire = frame(1, 0 if body else 1, 1, block[:9]) + frame(9, 4, 1, block[9:])
+    if body:
+        wire += frame(0, 0, 1, body[:half]) + frame(0, 1, 1, body[half:])
+    return wire + GOOD
+
+
 def of_request(case):
     if case.h2 is not None:
         fields, body = case.h2_message()
         yield "h2_fields", bytes([0 if body else 4]) + field_list(fields)
+        yield "h2_server", bytes([any_byte(case) & 27, any_byte(case)]) + frames(case)
     target, host = target_of(case)
     options = 2 if case.raw.startswith(b"OPTIONS") else 0
     yield "target", bytes([options]) + target + b"\n" + host
