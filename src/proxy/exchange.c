@@ -104,6 +104,7 @@ void exchange_new(struct conn *c, struct channel *ch, struct message *m, struct 
                   enum why bad)
 {
     struct exchange *ex = NEW(struct exchange);
+    exchange_again_init(ex);
     ex->proxy = conn_proxy(c);
     ex->conn = c;
     ex->settings = proxy_settings_ref(ex->proxy->current);
@@ -164,6 +165,7 @@ void exchange_finish(struct exchange *ex, enum why why)
     count_request(ex, why);
     challenge_free(ex->challenge);
     exchange_gzip_free(ex);
+    exchange_again_drop(ex);
     if (ex->upstream != NULL) {
         channel_bind(ex->upstream, NULL, NULL);
     }

@@ -52,6 +52,7 @@ struct exchange {
     struct body request_body;
     struct target target;
     struct hop hop;
+    struct buf sent;          /* of its body, kept in case it is sent again */
     struct message *trailers; /* of the request, in the arena; NULL until they come */
     struct hop answer_hop;
     struct str method; /* as received, for the log */
@@ -106,6 +107,16 @@ void exchange_gzip_end(struct exchange *ex);
 void exchange_gzip_free(struct exchange *ex);
 /* policy.c: true when the request may go on; else it has been answered. */
 bool policy_admit(struct exchange *ex, const struct model_rules *rules);
+/* exchange_again.c: what of a request is kept to be sent again, and whether it may be. */
+void exchange_again_init(struct exchange *ex);
+/* The next piece of its body goes out; counted in bytes_in already. */
+void exchange_again_keep(struct exchange *ex, struct str data);
+/* It will not be sent again. */
+void exchange_again_drop(struct exchange *ex);
+/* Whether it may be, after the end of its first link for `why`. */
+bool exchange_again_may(const struct exchange *ex, enum why why);
+/* On the second link: what was kept. */
+void exchange_again_send(struct exchange *ex);
 /* challenge.c: answers /.well-known/acme-challenge/TOKEN. */
 bool challenge_is_for(const struct exchange *ex);
 void challenge_start(struct exchange *ex);

@@ -137,6 +137,7 @@ static void on_response_head(void *arg, struct message *m, struct body body)
     ex->status = m->status;
     ex->answered_us = clock_us();
     ex->response_half = EX_HALF_BODY;
+    exchange_again_drop(ex);
     if (body.kind == BODY_TUNNEL) {
         ex->request_half = EX_HALF_BODY;
         exchange_set_state(ex, EX_TUNNEL);
@@ -203,33 +204,6 @@ static void on_upstream_writable(void *arg)
     }
 }
 
-/* A link that was kept may have died unseen: once, a request that may be repeated and of whose body
- * nothing went out is sent again on a fresh one (RFC 9110 section 9.2.2, RFC 9112 section 9.3.1).
- */
-static bool may_retry(const struct exchange *ex, enum why why)
-{
-    bool lost = why == WHY_UPSTREAM_CLOSED || why == WHY_UPSTREAM_RESET;
-    if (ex->retried || ex->bytes_in > 0 || ex->response_half != EX_HALF_HEAD) {
-        return false;
-    }
-    if (lease_is_unprocessed(ex->lease)) {
-        return true; /* whatever the method: RFC 9113 section 8.7 */
-    }
-    switch (ex->request->method) {
-    case METHOD_GET:
-    case METHOD_HEAD:
-    case METHOD_PUT:
-    case METHOD_DELETE:
-    case METHOD_OPTIONS:
-    case METHOD_TRACE: break;
-    case METHOD_POST:
-    case METHOD_PATCH:
-    case METHOD_CONNECT:
-    case METHOD_OTHER: return false;
-    }
-    return lost && lease_is_reused(ex->lease) && !lease_answered(ex->lease);
-}
-
 static void on_upstream_abort(void *arg, enum why why)
 {
     struct exchange *ex = arg;
@@ -238,7 +212,7 @@ static void on_upstream_abort(void *arg, enum why why)
         exchange_finish(ex, WHY_TUNNEL_DONE); /* the client still gets what came before the end */
     } else if (ex->state == EX_TUNNEL) {
         exchange_fail(ex, WHY_TUNNEL_DONE);
-    } else if (may_retry(ex, why)) {
+    } else if (exchange_again_may(ex, why)) {
         lease_end(ex->lease, why);
         ex->lease = NULL;
         ex->retried = true;
@@ -275,6 +249,9 @@ static void on_request_data(void *arg, struct str data)
     if (ex->state != EX_TUNNEL && ex->bytes_in > ex->route->body_bytes) {
         exchange_fail(ex, WHY_BODY_TOO_LARGE);
         return;
+    }
+    if (ex->response_half == EX_HALF_HEAD) {
+        exchange_again_keep(ex, data);
     }
     channel_send_data(ex->upstream, data);
     if (channel_unsent(ex->upstream) > CHANNEL_HIGH) {
@@ -360,9 +337,10 @@ static void on_link_ready(void *arg)
     wait_for_progress(ex);
     channel_bind(ex->upstream, &upstream_events, ex);
     channel_send_head(ex->upstream, ex->request, ex->request_body, ex->hop.upgrade);
+    exchange_again_send(ex);
     if (ex->request_half == EX_HALF_DONE) {
         end_request(ex);
-    } else if (message_find(ex->request, FIELD_EXPECT) != NULL) {
+    } else if (ex->bytes_in == 0 && message_find(ex->request, FIELD_EXPECT) != NULL) {
         hold_body(ex);
     } else {
         channel_read(ex->client, true);
@@ -403,6 +381,7 @@ static void ask_for_link(struct exchange *ex, bool fresh)
 
 static void connect_again(struct exchange *ex)
 {
+    ex->client_paused = false;
     channel_read(ex->client, false);
     ask_for_link(ex, true);
 }
