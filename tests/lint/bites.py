@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """The lints themselves: each says no to what it must, and nothing to what is fine."""
+import cases
 import forbidden
 import globals as file_scope
 import layers
@@ -67,6 +68,23 @@ def test_keys_are_looked_for_by_their_path():
     assert is_explained("sites.NAME.timeouts.idle", "... timeouts.idle ...")
     assert is_explained("sites.NAME.to", "the key `to`")
     assert not is_explained("tls.min", "minutes")
+
+
+def test_cases_are_looked_for_by_their_beginning():
+    assert cases.shown_by("| a | b | c |\n|---|---|---|\n| x `y` | z | `cl-`, `te-` |\n") == [
+        "cl-", "te-"]
+    assert cases.is_known("cl-", ["cl-te"], []) and not cases.is_known("cl-x", ["cl-te"], [])
+
+
+def test_lines_of_the_tables_are_bytes():
+    assert cases.table.line_bytes(r"a\r\x00\s\{{bc*2}") == b"a\r\0 {bcbc\r\n"
+    assert cases.table.line_bytes("{{x*2}y*2}\\") == b"xxyxxy"
+    for text in (r"\q", "{a*2", r"\x1"):
+        try:
+            cases.table.unescape(text)
+        except ValueError:
+            continue
+        raise AssertionError(text)
 
 
 if __name__ == "__main__":
