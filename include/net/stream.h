@@ -71,7 +71,7 @@ int stream_flush(struct stream *s) MUST_USE;
 /* Bytes taken but not yet in the kernel. */
 size_t stream_unsent(const struct stream *s);
 /* No more bytes will be written: close_notify and FIN go out after what waits. ERR_AGAIN until
- * everything is in the kernel (want STREAM_WRITABLE and call again). */
+ * everything is in the kernel (want STREAM_WRITABLE and call again). May be called again. */
 int stream_shutdown(struct stream *s) MUST_USE;
 /* Closes at once and frees at the end of the turn. Accepts NULL. No callback afterwards. */
 void stream_close(struct stream *s);

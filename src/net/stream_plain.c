@@ -65,7 +65,9 @@ static size_t plain_unsent(const struct stream *s)
 
 static int plain_shutdown(struct stream *s)
 {
-    return shutdown(s->fd, SHUT_WR) < 0 ? ERR_RESET : OK;
+    /* Where the peer has ended its side too the kernel calls the socket unconnected, though what
+     * the peer sent before is still there to be read. */
+    return shutdown(s->fd, SHUT_WR) < 0 && errno != ENOTCONN ? ERR_RESET : OK;
 }
 
 static void plain_want(struct stream *s, unsigned want)

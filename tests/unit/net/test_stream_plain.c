@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -133,6 +134,48 @@ static void test_stream_shutdown_and_reset(void **state)
     close_pair(&p);
 }
 
+/* A connected pair of TCP sockets, which know more states than those of a Unix socket pair. */
+static void open_tcp_pair(struct probe *p)
+{
+    struct sockaddr_in addr = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t len = sizeof(addr);
+    int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    assert_int_equal(bind(listener, (struct sockaddr *)&addr, len), 0);
+    assert_int_equal(listen(listener, 1), 0);
+    assert_int_equal(getsockname(listener, (struct sockaddr *)&addr, &len), 0);
+    *p = (struct probe){.loop = loop_new(), .peer = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+    assert_int_equal(connect(p->peer, (struct sockaddr *)&addr, len), 0);
+    int fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    assert_true(fd >= 0);
+    fd_close(&listener);
+    p->stream = stream_plain_new(p->loop, fd, on_stream, p);
+}
+
+/* Both sides have ended: what came before the peer's end is still read, and the end of our side may
+ * be said once more. */
+static void test_stream_shutdown_after_the_peers_end(void **state)
+{
+    struct probe p;
+    char data[8];
+    size_t n = 0;
+
+    (void)state;
+    open_tcp_pair(&p);
+    assert_int_equal(stream_shutdown(p.stream), OK);
+    assert_int_equal(read(p.peer, data, sizeof(data)), 0);
+    assert_int_equal(write(p.peer, "tail", 4), 4);
+    fd_close(&p.peer);
+    struct pollfd ended = {.fd = p.stream->fd, .events = POLLRDHUP};
+    assert_int_equal(poll(&ended, 1, 10000), 1);
+    assert_int_equal(stream_shutdown(p.stream), OK);
+    assert_int_equal(stream_read(p.stream, data, sizeof(data), &n), OK);
+    assert_int_equal(n, 4);
+    assert_memory_equal(data, "tail", 4);
+    assert_int_equal(stream_read(p.stream, data, sizeof(data), &n), ERR_EOF);
+    close_pair(&p);
+}
+
 static void test_stream_closes_inside_its_callback(void **state)
 {
     struct probe p;
@@ -204,6 +247,7 @@ int main(void)
         cmocka_unit_test(test_stream_reads),
         cmocka_unit_test(test_stream_writes_until_full),
         cmocka_unit_test(test_stream_shutdown_and_reset),
+        cmocka_unit_test(test_stream_shutdown_after_the_peers_end),
         cmocka_unit_test(test_stream_closes_inside_its_callback),
         cmocka_unit_test(test_stream_changes_hands),
         cmocka_unit_test(test_abort_is_a_reset),
