@@ -6,7 +6,7 @@ import time
 import images
 import pytest
 from names import addresses
-from shell import wait_for
+from shell import run, wait_for
 from stack import SITES
 
 MEGABYTE = 1000 * 1000
@@ -54,6 +54,18 @@ def test_plain_http_is_sent_to_https(door, client):
 def test_balancer_tells_the_client_by_proxy_protocol(door, client):
     header = b"PROXY TCP4 203.0.113.9 192.0.2.1 40000 443\r\n"
     assert client.ask("a.test", proxy_header=header)["forwarded_for"] == "203.0.113.9"
+
+
+def test_clients_that_docker_hides_are_nobody(door, client, engine):
+    """From the engine's own loopback Docker's proxy connects in the name of the gateway."""
+    before = door.words().count('"client_known":false')
+    said = json.loads(run(*engine.network.enter(), "curl", "-sS", "--max-time", "10", "--cacert",
+                          client.authority, "--resolve", "a.test:443:127.0.0.1",
+                          "https://a.test/"))
+    assert said["forwarded_for"] is None, "no false address goes on"
+    wait_for("the access line", lambda: door.words().count('"client_known":false') > before, 10)
+    assert '"clients_masked"' in door.words()
+    assert client.ask("a.test")["forwarded_for"] == engine.network.host, "others are known"
 
 
 def test_processes_have_no_rights(door):
