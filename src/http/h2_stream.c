@@ -283,6 +283,7 @@ void h2_stream_end_out(struct h2_stream *st)
     resume(st);
 }
 
+/* NOLINTNEXTLINE(readability-function-size): nghttp2's signature */
 static ssize_t on_read_data(nghttp2_session *ng, int32_t id, uint8_t *dst, size_t len,
                             uint32_t *flags, nghttp2_data_source *source, void *user_data)
 {
