@@ -247,9 +247,6 @@ static enum why on_stray(struct h2_client *c, const nghttp2_frame_hd *hd)
 
 static enum why on_data_frame(struct h2_client *c, const nghttp2_frame_hd *hd)
 {
-    if (hd->length == 0 && (hd->flags & NGHTTP2_FLAG_END_STREAM) == 0) {
-        return spend(c, H2_GUARD_EMPTY);
-    }
     if (hd->length >= H2_GUARD_WORTH) {
         h2_guard_earn(&c->guard, hd->length);
     }
@@ -287,6 +284,11 @@ static enum why on_frame(struct h2_session *s, const nghttp2_frame_hd *hd)
 static enum why on_fault(struct h2_session *s)
 {
     return spend(client_of(s), H2_GUARD_FAULT);
+}
+
+static enum why on_empty(struct h2_session *s)
+{
+    return spend(client_of(s), H2_GUARD_EMPTY);
 }
 
 static void on_data_sent(struct h2_session *s, size_t len)
@@ -351,6 +353,7 @@ static const struct h2_role role = {
     .on_let_go = on_let_go,
     .on_frame = on_frame,
     .on_fault = on_fault,
+    .on_empty = on_empty,
     .on_data_sent = on_data_sent,
     .on_whole = on_whole,
     .on_settings = on_settings,

@@ -187,16 +187,15 @@ static enum why spend(struct h2_server *v, enum h2_guard_kind kind)
     return h2_guard_spend(&v->guard, kind, loop_now_ms(v->session.loop));
 }
 
-/* DATA that brings nothing and ends nothing. */
+/* What comes for a stream that is over may have been on its way; crumbs are not, for long. */
 static enum why on_data_frame(struct h2_server *v, const nghttp2_frame_hd *hd)
 {
-    if (hd->length == 0 && (hd->flags & NGHTTP2_FLAG_END_STREAM) == 0) {
-        return spend(v, H2_GUARD_EMPTY);
-    }
     if (hd->length >= H2_GUARD_WORTH) {
         h2_guard_earn(&v->guard, hd->length);
+        return WHY_OK;
     }
-    return WHY_OK;
+    bool is_known = nghttp2_session_find_stream(v->session.ng, hd->stream_id) != NULL;
+    return is_known ? WHY_OK : spend(v, H2_GUARD_EMPTY);
 }
 
 static enum why on_block_frame(struct h2_server *v, const nghttp2_frame_hd *hd)
@@ -237,6 +236,11 @@ static enum why on_frame(struct h2_session *s, const nghttp2_frame_hd *hd)
 static enum why on_fault(struct h2_session *s)
 {
     return spend(server_of(s), H2_GUARD_FAULT);
+}
+
+static enum why on_empty(struct h2_session *s)
+{
+    return spend(server_of(s), H2_GUARD_EMPTY);
 }
 
 static enum why on_refused(struct h2_session *s)
@@ -298,6 +302,7 @@ static const struct h2_role role = {
     .on_frame = on_frame,
     .on_fault = on_fault,
     .on_refused = on_refused,
+    .on_empty = on_empty,
     .on_data_sent = on_data_sent,
     .on_whole = on_whole,
     .on_settings = on_settings,

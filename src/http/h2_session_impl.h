@@ -100,6 +100,9 @@ struct h2_role {
     enum why (*on_fault)(struct h2_session *s);
     /* A stream beyond the limit was refused. May be NULL. */
     enum why (*on_refused)(struct h2_session *s);
+    /* DATA of an open stream that brought nothing (padding, maybe) and ended nothing. May be NULL.
+     */
+    enum why (*on_empty)(struct h2_session *s);
     /* A frame of data went out. May be NULL. */
     void (*on_data_sent)(struct h2_session *s, size_t len);
     /* A stream has closed with both messages complete. May be NULL. */

@@ -170,19 +170,29 @@ static void on_headers_frame(struct h2_session *s, const nghttp2_frame *frame)
     }
 }
 
+static void on_data_frame(struct h2_session *s, const nghttp2_frame *frame)
+{
+    struct h2_stream *st = stream_of(s, frame->hd.stream_id);
+    bool ended = (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;
+    bool is_empty = frame->hd.length == frame->data.padlen;
+    if (is_empty && !ended && s->role->on_empty != NULL) {
+        enum why why = s->role->on_empty(s);
+        if (why != WHY_OK) {
+            h2_session_fail(s, why, NGHTTP2_ENHANCE_YOUR_CALM);
+        }
+    }
+    if (st != NULL && ended) {
+        h2_stream_on_ended(st);
+    }
+}
+
 static int on_frame_recv(nghttp2_session *ng, const nghttp2_frame *frame, void *user_data)
 {
     struct h2_session *s = session_of(user_data);
-    struct h2_stream *st;
     (void)ng;
     switch (frame->hd.type) {
     case NGHTTP2_HEADERS: on_headers_frame(s, frame); break;
-    case NGHTTP2_DATA:
-        st = stream_of(s, frame->hd.stream_id);
-        if (st != NULL && (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0) {
-            h2_stream_on_ended(st);
-        }
-        break;
+    case NGHTTP2_DATA: on_data_frame(s, frame); break;
     case NGHTTP2_SETTINGS:
         s->window_changed |= (frame->hd.flags & NGHTTP2_FLAG_ACK) == 0;
         if ((frame->hd.flags & NGHTTP2_FLAG_ACK) == 0 && s->role->on_settings != NULL) {

@@ -130,6 +130,8 @@ static void test_abuse_floods(void **state)
     flood(WHY_H2_WINDOW_FLOOD, F_WINDOW, 0, 0, STR("\0\0\0\001"));
     flood(WHY_H2_WINDOW_FLOOD, F_WINDOW, 0, 1, STR("\0\0\0\001"));
     flood(WHY_H2_EMPTY_FLOOD, F_DATA, 0, 1, STR(""));
+    flood(WHY_H2_EMPTY_FLOOD, F_DATA, 8, 1, STR("\0")); /* padded, by nothing */
+    flood(WHY_H2_EMPTY_FLOOD, F_DATA, 8, 1, STR("\4\0\0\0\0"));
 }
 
 static void test_abuse_continuations(void **state)
