@@ -31,7 +31,7 @@ void dump_site(struct dump *d, const struct model_site *s);
 /* The keys that a site or a route has, each on a line that begins with `indent`. */
 void dump_rules(struct dump *d, const char *indent, const struct model_rules *r);
 void dump_verify(struct dump *d, const char *indent, const struct model_target *t);
-/* Nothing in them differs from what a site has that says nothing. */
+/* Nothing in them differs from what a site has that says nothing; every member is asked about. */
 bool dump_are_defaults(const struct model_rules *r);
 void dump_client_auth(struct dump *d, const struct model_client_auth *c);
 

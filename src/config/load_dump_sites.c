@@ -22,7 +22,8 @@ static void put_bounds(struct dump *d, const struct model_route *r)
     }
 }
 
-/* Nothing but where it goes. */
+/* Nothing but where it goes. Every key that a route may have is asked about: what is forgotten here
+ * is lost on its way to the workers. */
 static bool is_bare(const struct dump *d, const struct model_route *r)
 {
     return d->is_brief && !r->strip && r->to.scheme != MODEL_SCHEME_HTTPS &&
