@@ -95,6 +95,7 @@ static int put_rows(struct buf *out, const struct status_table *t)
 {
     int rc = buf_append_str(out, STR("<div class=\"table\"><table>\n<tr>"));
 
+    REQUIRE(t->column_count > 0);
     for (size_t i = 0; i < t->column_count && rc == OK; i++) {
         rc = put_element(out, "th", STATUS_PLAIN, str_of(t->columns[i]));
     }
