@@ -192,6 +192,7 @@ struct h2_stream {
     enum h2_stream_out out;
     enum body_kind out_kind;
     uint64_t out_left;
+    bool out_told;  /* the owner has said that it was all, and forgets the channel (server) */
     bool is_tunnel; /* END_STREAM is half a close */
     bool deferred;  /* nghttp2 waits for h2_stream_resume */
     bool stuffed;   /* the owner saw too much unsent and waits for on_writable */

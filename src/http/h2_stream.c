@@ -242,7 +242,8 @@ void h2_stream_settle(struct h2_stream *st)
     }
     deliver_kept(st);
     tell_writable(st);
-    bool is_over = st->channel.events == NULL || (st->in_told && st->out == H2_OUT_DONE);
+    bool is_told = st->in_told && (st->out_told || !s->role->is_server);
+    bool is_over = st->channel.events == NULL || (is_told && st->out == H2_OUT_DONE);
     if (!st->is_open && is_over && s->state != H2_SESSION_CLOSED) {
         (void)h2_stream_let_go(st);
         list_remove(&st->node);
@@ -419,6 +420,10 @@ static void send_trailers(struct channel *ch, struct message *m)
 static void send_end(struct channel *ch)
 {
     struct h2_stream *st = stream_of(ch);
+    st->out_told = true;
+    if (st->session->state != H2_SESSION_CLOSED) {
+        h2_session_wake(st->session); /* a head without a body may have ended it before */
+    }
     if (!can_send(st) || st->out != H2_OUT_BODY) {
         return;
     }

@@ -77,6 +77,13 @@ class Case:
     h2: Outcome | None = None
     h2_fields: list | None = None  # [(name, value)] where not derived from `raw`
     h2_body: bytes = b""
+    h2_trailers: list = dataclasses.field(default_factory=list)
+
+    @property
+    def interim(self):
+        """Whether there are several heads: the first of them is informational."""
+        return bool(self.h2_fields) and self.h2_fields[0] in [(b":status", b"103"),
+                                                              (b":status", b"100")]
 
     def h2_message(self):
         """(fields, body) of the same message in HTTP/2."""
@@ -136,10 +143,13 @@ class _Reader:
         """A line of the HTTP/2 form: "name: value" each, an empty line, the body."""
         if case.h2_fields is None:
             case.h2_fields, self.second = [], "fields"
-        if self.second == "body":
+        if self.second == "body" and not text.startswith("+ "):
             case.h2_body += line_bytes(text)
         elif text == "":
             self.second = "body"
+        elif text.startswith("+ "):
+            name, _, value = text[2:].partition(": ")
+            case.h2_trailers.append((unescape(name), unescape(value)))
         else:
             name, _, value = text.partition(": ")
             case.h2_fields.append((unescape(name), unescape(value)))

@@ -10,6 +10,7 @@ from corpus import table
 from lib import h2frames as h2
 from lib.answers import Answers
 from lib.corpus_rig import PlayerRig, Rig, in_http2, shown
+from lib.h2_player import H2Player
 from lib.h2_witness import H2Witness
 from lib.h2raw import Client, alpn_context
 
@@ -17,7 +18,9 @@ REQUESTS = [case for case in table.load("requests") if case.h2]
 # Upgrades are another thing there (RFC 8441).
 UPGRADED = [case for case in table.load("requests") if case.h1 and case.then == ""
             and not any(b"\r\nUpgrade: " in (o.expected or b"") for o in case.h1)]
-RESPONSES = [case for case in table.load("responses") if case.h2]
+ANSWERS = [case for case in table.load("responses") if case.h2]
+RESPONSES = [case for case in ANSWERS if case.h2_fields is None]
+FROM_HTTP2 = [case for case in ANSWERS if case.h2_fields is not None]
 ASKS = {"GET": [], "HEAD": [], "POST": [], "TRAILERS": [("te", "trailers")]}
 FRAME = 16384  # the most a frame may hold
 
@@ -204,4 +207,22 @@ def test_response(answers, case):
         play_answer(answers, case, max(len(case.raw) // 100, 1))
     except BaseException:
         answers.clean()
+        raise
+
+
+@pytest.fixture(scope="module")
+def answers2(binary, authority, tmp_path_factory):
+    one = PlayerRig(binary, tmp_path_factory.mktemp("answers") / "door", authority, FROM_HTTP2,
+                    H2Player)
+    yield one
+    one.close()
+
+
+@pytest.mark.parametrize("case", FROM_HTTP2, ids=lambda c: c.id)
+def test_response_from_http2(answers2, case):
+    try:
+        for piece in (1 << 20, 7) if case.then != "together" else (1 << 20,):
+            play_answer(answers2, case, piece)
+    except BaseException:
+        answers2.clean()
         raise

@@ -8,10 +8,13 @@ import pytest
 from corpus import table
 from lib.answers import Answers
 from lib.corpus_rig import PlayerRig
+from lib.h2_player import H2Player
 from lib.message import trailers_of
 from lib.wait import until
 
-CASES = table.load("responses")
+ALL = table.load("responses")
+CASES = [case for case in ALL if case.h2_fields is None]
+FROM_HTTP2 = [case for case in ALL if case.h2_fields is not None]
 PIECEWISE_MAX = 2000  # longer ones are cut into larger pieces
 ASKS = {
     "GET": (b"GET", b"HTTP/1.1", b""),
@@ -26,6 +29,14 @@ ASKS = {
 @pytest.fixture(scope="module")
 def rig(binary, authority, tmp_path_factory):
     one = PlayerRig(binary, tmp_path_factory.mktemp("responses") / "door", authority, CASES)
+    yield one
+    one.close()
+
+
+@pytest.fixture(scope="module")
+def rig2(binary, authority, tmp_path_factory):
+    one = PlayerRig(binary, tmp_path_factory.mktemp("answers") / "door", authority, FROM_HTTP2,
+                    H2Player)
     yield one
     one.close()
 
@@ -101,6 +112,17 @@ def test_http1(rig, case):
             play(rig, case, tls, 1 if len(case.raw) <= PIECEWISE_MAX else len(case.raw) // 100)
     except BaseException:
         rig.clean()
+        raise
+
+
+@pytest.mark.parametrize("case", FROM_HTTP2, ids=lambda c: c.id)
+def test_http1_from_http2(rig2, case):
+    """A service of HTTP/2 answers a client of HTTP/1."""
+    try:
+        for piece in (1 << 20, 7) if case.then != "together" else (1 << 20,):
+            play(rig2, case, False, piece)
+    except BaseException:
+        rig2.clean()
         raise
 
 

@@ -72,8 +72,8 @@ class _Door:
 class PlayerRig(_Door):
     """A door in front of a service that plays answers."""
 
-    def __init__(self, binary, folder, authority, cases):
-        super().__init__(binary, folder, authority, Player({case.id: case for case in cases}))
+    def __init__(self, binary, folder, authority, cases, player=Player):
+        super().__init__(binary, folder, authority, player({case.id: case for case in cases}))
 
 
 class Rig(_Door):

@@ -48,6 +48,31 @@ static void test_server_many_at_a_time(void **state)
     rig_close(r);
 }
 
+/* A head without a body is a whole answer on the wire; the owner, who waits for a service to say so
+ * as well, may use the channel until it has said that it was all. */
+static void test_server_head_alone(void **state)
+{
+    struct rig *r = &rig;
+    (void)state;
+    rig_open(r, RIG_KEEP);
+    for (uint32_t id = 1; id <= 5; id += 2) {
+        rig_get(r, id);
+        rig_turns(r);
+        struct rig_ask *a = &r->asks[r->ask_count - 1];
+        rig_head(a, 204, (struct body){BODY_NONE, 0});
+        rig_turns(r);
+        assert_true(got_of(r, id)->ended && got_of(r, id)->reset == -1);
+        switch (id) {
+        case 1: channel_send_end(a->ch); break;
+        case 3: channel_reset(a->ch, WHY_UPSTREAM_BAD_FRAMING); break;
+        default: rig_let_go(a); break;
+        }
+        rig_turns(r);
+    }
+    assert_traced(r, "idle begin request idle begin request idle begin request idle");
+    rig_close(r);
+}
+
 static void test_server_body_in(void **state)
 {
     struct rig *r = &rig;
@@ -345,6 +370,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_server_answers),
         cmocka_unit_test(test_server_many_at_a_time),
+        cmocka_unit_test(test_server_head_alone),
         cmocka_unit_test(test_server_body_in),
         cmocka_unit_test(test_server_window),
         cmocka_unit_test(test_server_window_of_dropped_bodies),
