@@ -14,7 +14,7 @@ from lib.certs import Authority  # noqa: E402
 from lib.dev import Dev  # noqa: E402
 from lib.dns_server import DnsServer  # noqa: E402
 from lib.door import Door  # noqa: E402
-from lib.h2site import make_site  # noqa: E402
+from lib.h2site import SMALL_QUARANTINE, make_site  # noqa: E402
 from lib.script import Script  # noqa: E402
 from lib.service import Service  # noqa: E402
 
@@ -97,7 +97,7 @@ def shared_h2(binary, tmp_path_factory, authority):
         doors.append(Door(binary, tmp_path_factory.mktemp("h2") / "door", authority, **options))
         return doors[-1]
 
-    site = make_site(make)
+    site = make_site(make, environment=SMALL_QUARANTINE)
     yield site
     site.recorder.close()
     for one in doors:

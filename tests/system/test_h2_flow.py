@@ -7,10 +7,10 @@ import threading
 
 import pytest
 from lib import h2frames as hf
+from lib.h2site import SMALL_QUARANTINE
 from lib.wait import until
 
 MIB = 1 << 20
-SMALL_QUARANTINE = {"ASAN_OPTIONS": "detect_leaks=1:abort_on_error=1:quarantine_size_mb=8"}
 QUIET = 0.3  # seconds in which a door that may not send would have sent
 
 

@@ -7,6 +7,8 @@ from .h2raw import Client, alpn_context
 from .recorder import Recorder
 
 NAMES = ["a.test", "b.test"]
+# What AddressSanitizer keeps back of freed memory would hide how much a process really holds.
+SMALL_QUARANTINE = {"ASAN_OPTIONS": "detect_leaks=1:abort_on_error=1:quarantine_size_mb=8"}
 
 
 class Site:
