@@ -12,7 +12,9 @@
 #define SCHEMA_HELP_ATTEMPT                                                                        \
     "How long one address of a service has to accept a connection before the next one is tried. "  \
     "At most timeouts.connect."
-#define SCHEMA_HELP_CONNECT "How long all attempts to connect to a service may take together."
+#define SCHEMA_HELP_CONNECT                                                                        \
+    "How long all attempts to connect to a service may take together, TLS and the greeting of "    \
+    "HTTP/2 included; for these one address has half of it."
 #define SCHEMA_HELP_RESPONSE                                                                       \
     "How long a service may stay silent: until its response header, and between two parts of a "   \
     "body."

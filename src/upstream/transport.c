@@ -15,9 +15,14 @@ static struct str key_str(const uint8_t key[static TLS_DIGEST_BYTES])
     return str_n((const char *)key, TLS_DIGEST_BYTES);
 }
 
+/* What a pattern makes of a host is no name that a certificate would be for: the configuration asks
+ * for one, or checks none. */
 static struct str name_of(const struct model_target *to)
 {
-    return to->verify.name.len > 0 ? to->verify.name : to->host;
+    if (to->verify.name.len > 0 || to->is_pattern) {
+        return to->verify.name;
+    }
+    return to->host;
 }
 
 static struct str ca_of(const struct model_target *to)
