@@ -22,7 +22,7 @@ def is_known(name, ids, tests):
     if name.endswith(".py"):
         return any(path.endswith("/" + name) for path in tests)
     if name.startswith("test_"):
-        return any(f"def {name}(" in text(path) for path in tests)
+        return any(f" {name}(" in text(path) for path in tests)  # def, or static void
     return any(case.startswith(name) for case in ids)
 
 
@@ -34,7 +34,7 @@ def main():
         if len(cases) < fewest:
             complaints.append(f"tests/corpus/{kind}: {len(cases)} cases, at least {fewest}")
     section = text("docs/SECURITY.md").partition("## What is refused")[2].partition("\n## ")[0]
-    tests = files("tests/system/test_*.py")
+    tests = files("tests/system/test_*.py") + files("tests/unit/*/test_*.c")
     for name in shown_by(section):
         if not is_known(name, ids, tests):
             complaints.append(f"docs/SECURITY.md: no case or test of this name: {name}")
