@@ -31,6 +31,7 @@ class Client:
         self.heads, self.bodies, self.ended, self.resets = {}, {}, set(), {}
         self.goaway = None
         self.closed = False
+        self.bytes = b""
         self.send()
 
     def send(self):
@@ -48,19 +49,28 @@ class Client:
         if not data:
             self.closed = True
             return
-        for event in self.h2.receive_data(data):
-            if isinstance(event, h2.events.ResponseReceived):
-                self.heads[event.stream_id] = dict(event.headers)
-            elif isinstance(event, h2.events.DataReceived):
-                self.bodies[event.stream_id] = self.bodies.get(event.stream_id, b"") + event.data
-                self.h2.acknowledge_received_data(event.flow_controlled_length, event.stream_id)
-            elif isinstance(event, h2.events.StreamEnded):
-                self.ended.add(event.stream_id)
-            elif isinstance(event, h2.events.StreamReset):
-                self.resets[event.stream_id] = event.error_code
-            elif isinstance(event, h2.events.ConnectionTerminated):
-                self.goaway = event
+        self.bytes += data
+        while len(self.bytes) >= 9 and self.goaway is None:
+            size = 9 + int.from_bytes(self.bytes[:3], "big")
+            if len(self.bytes) < size:
+                break
+            frame, self.bytes = self.bytes[:size], self.bytes[size:]
+            for event in self.h2.receive_data(frame):
+                self.take(event)
         self.send()
+
+    def take(self, event):
+        if isinstance(event, h2.events.ResponseReceived):
+            self.heads[event.stream_id] = dict(event.headers)
+        elif isinstance(event, h2.events.DataReceived):
+            self.bodies[event.stream_id] = self.bodies.get(event.stream_id, b"") + event.data
+            self.h2.acknowledge_received_data(event.flow_controlled_length, event.stream_id)
+        elif isinstance(event, h2.events.StreamEnded):
+            self.ended.add(event.stream_id)
+        elif isinstance(event, h2.events.StreamReset):
+            self.resets[event.stream_id] = event.error_code
+        elif isinstance(event, h2.events.ConnectionTerminated):
+            self.goaway = event  # behind it python3-h2 takes nothing more
 
     def until(self, condition):
         while not condition():
@@ -179,6 +189,54 @@ def test_length_and_data_differ(door, service, client):
     c.socket.sendall(c.h2.data_to_send() + bytes([0, 0, 0, 0, 1, 0, 0, 0, stream]))
     record = d.wait_log("access", protocol="HTTP/2")[0]
     assert (record["status"], record["reason"]) == (400, "bad_framing")
+
+
+
+def test_settings_are_the_configuration(door, service, client):
+    d = door(names=["a.test"], sites={"a.test": {"to": service().url}}, extra={
+        "http2": {"streams": 7, "window": "64k", "frame": "32k", "table": "8k", "requests": 3},
+        "limits": {"header": "8k"}})
+    c = client(d)
+    assert c.answer(c.request())[0] == b"200"
+    theirs = c.h2.remote_settings
+    assert (theirs.max_concurrent_streams, theirs.initial_window_size, theirs.max_frame_size,
+            theirs.header_table_size, theirs.max_header_list_size) == (7, 65536, 32768, 8192, 8192)
+    assert c.answer(c.request())[0] == b"200"
+    c.request()  # the last
+    c.until(lambda: c.goaway is not None)
+    assert c.goaway.error_code == 0
+
+
+def test_off(door, service):
+    d = door(names=["a.test"], sites={"a.test": {"to": service().url}},
+             extra={"http2": {"enabled": False}})
+    done = d.curl("--http2", "-w", FORM, "https://a.test/")
+    assert done.stdout.endswith(b"1.1 200"), done
+
+
+def test_never_without_tls(door, service):
+    """Prior knowledge (RFC 9113 section 3.3) is refused as any other version that HTTP/1 has not."""
+    d = door(names=["a.test"], sites={"a.test": {"to": service().url, "http": "serve"}})
+    with d.connect() as plain:
+        plain.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
+        assert plain.recv(65536).startswith(b"HTTP/1.1 505 ")
+
+
+def test_a_reload_leaves_streams_alone(door, service, client):
+    gate = threading.Event()
+
+    def handler(request):
+        gate.wait(30)
+        request.reply(200, request.path)
+    d = site(door, service(handler=handler))
+    c = client(d)
+    first = c.request("/first")
+    d.configure({"a.test": {"to": d.settings["sites"]["a.test"]["to"]}}, http2={"streams": 5})
+    d.reload()
+    second = c.request("/second")
+    gate.set()
+    assert c.answer(first) == (b"200", b"/first")
+    assert c.answer(second) == (b"200", b"/second")
 
 
 # ---- WebSocket (RFC 8441): to the service it is an upgrade as in HTTP/1.1
