@@ -13,6 +13,8 @@
 uint64_t clock_ms(void);
 /* Microseconds on the monotonic clock. */
 uint64_t clock_us(void);
+/* Microseconds of a processor that this process has used; never frozen. */
+uint64_t clock_cpu_us(void);
 /* Milliseconds since 1970 UTC. */
 int64_t clock_wall_ms(void);
 

@@ -18,6 +18,17 @@ static void test_clock_runs(void **state)
     assert_true(clock_wall_ms() > INT64_C(1600000000000));
 }
 
+static void test_clock_cpu_counts_work(void **state)
+{
+    volatile unsigned long sum = 0;
+    (void)state;
+    uint64_t begin = clock_cpu_us();
+    while (clock_cpu_us() == begin) {
+        sum = sum + 1;
+    }
+    assert_true(clock_cpu_us() > begin);
+}
+
 static void test_clock_freezes(void **state)
 {
     (void)state;
@@ -50,6 +61,7 @@ static void test_clock_prints(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_clock_cpu_counts_work),
         cmocka_unit_test(test_clock_runs),
         cmocka_unit_test(test_clock_freezes),
         cmocka_unit_test(test_clock_prints),
