@@ -25,6 +25,9 @@ struct hop {
  * elsewhere). An Upgrade counts only with "Connection: upgrade", not in HTTP/1.0, and never for
  * "h2c". HTTP/2 has neither field; what h2_server made of an extended CONNECT has both. */
 void hop_strip(struct message *m, struct hop *out_hop);
+/* Counts the Max-Forwards of an OPTIONS or TRACE request down (RFC 9110 section 7.6.2). False when
+ * it has come as far as it may: then it is answered by us. */
+bool hop_may_forward(struct message *m);
 /* Removes from the trailers of that message what its Connection named. */
 void hop_strip_trailers(struct message *m, const struct hop *hop);
 

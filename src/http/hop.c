@@ -197,3 +197,23 @@ bool hop_switches(const struct message *m, struct str asked)
     }
     return chosen > 0 && message_lists(m, FIELD_CONNECTION, STR("upgrade"));
 }
+
+bool hop_may_forward(struct message *m)
+{
+    static const struct str name = {"max-forwards", 12};
+    if (m->method != METHOD_OPTIONS && m->method != METHOD_TRACE) {
+        return true;
+    }
+    for (size_t i = 0; i < m->field_count; i++) {
+        struct field *f = &m->fields[i];
+        uint64_t left = 0;
+        if (!str_ieq(f->name, name) || str_to_u64(f->value, UINT32_MAX, &left) != OK) {
+            continue; /* what is no number counts nothing */
+        }
+        if (left == 0) {
+            return false;
+        }
+        f->value = arena_printf(m->arena, "%u", (unsigned)(left - 1));
+    }
+    return true;
+}

@@ -181,6 +181,18 @@ static enum why find_service(struct exchange *ex)
     return ex->to == NULL ? WHY_NAME_LIMIT : WHY_OK;
 }
 
+/* As the final recipient would: what may be asked of us is no more than whether we are there. */
+static void answer_here(struct exchange *ex)
+{
+    if (ex->request->method == METHOD_TRACE) {
+        exchange_fail(ex, WHY_METHOD_REFUSED);
+        return;
+    }
+    struct reply reply;
+    reply_make(ex->arena, 200, STR(""), STR(""), &reply);
+    exchange_reply(ex, &reply, WHY_OK);
+}
+
 static void to_service(struct exchange *ex, size_t site_index)
 {
     ex->route = route_match(ex->site, ex->target.match);
@@ -196,6 +208,10 @@ static void to_service(struct exchange *ex, size_t site_index)
     enum why why = check_request(ex);
     if (why != WHY_OK) {
         exchange_fail(ex, why);
+        return;
+    }
+    if (!hop_may_forward(ex->request)) {
+        answer_here(ex);
         return;
     }
     if (rewrite_request(ex) != OK) {

@@ -158,6 +158,9 @@ REQUESTS = {
          "GET /?q HTTP/1.1\r\n" + HOST + "\r\n"),
     "of the service as a whole":
         ("OPTIONS * HTTP/1.1\r\n" + HOST + "\r\n", None),
+    "of the service as a whole, and no farther than some":
+        ("OPTIONS * HTTP/1.1\r\n" + HOST + "Max-Forwards: 3\r\n\r\n",
+         "OPTIONS * HTTP/1.1\r\n" + HOST + "Max-Forwards: 2\r\n\r\n"),
     "likewise, in absolute form":
         ("OPTIONS http://a.test HTTP/1.1\r\n" + HOST + "\r\n",
          "OPTIONS * HTTP/1.1\r\n" + HOST + "\r\n"),
@@ -297,6 +300,17 @@ def test_answer_as_the_client_gets_it(rig, name):
     wanted = (wanted[0] if ends else wanted).encode("latin-1")
     got = rig.answer(request, answer, None if ends else len(wanted))
     assert got == wanted
+
+
+def test_a_request_that_may_go_no_farther_is_answered_here(rig):
+    """Max-Forwards: 0, RFC 9110 section 7.6.2."""
+    rig.service.act = lambda raw: raw.send(OK)
+    before = rig.service.connections
+    with Raw(rig.door.connect()) as raw:
+        for method, status in (("OPTIONS", 200), ("TRACE", 405)):
+            raw.send(f"{method} / HTTP/1.1\r\n{HOST}Max-Forwards: 0\r\n\r\n")
+            assert raw.message(parse_response).status == status
+    assert rig.service.connections == before
 
 
 @pytest.mark.parametrize("answer", [

@@ -164,6 +164,35 @@ static void test_hop_strip_trailers(void **state)
     }
 }
 
+static void test_hop_counts_max_forwards(void **state)
+{
+    static const struct {
+        const char *head;
+        const char *left; /* NULL: not forwarded */
+    } table[] = {
+        {"OPTIONS * HTTP/1.1\r\nMax-Forwards: 0\r\n", NULL},
+        {"TRACE / HTTP/1.1\r\nmax-forwards: 00\r\n", NULL},
+        {"OPTIONS * HTTP/1.1\r\nMax-Forwards: 10\r\n", "Max-Forwards: 9\n"},
+        {"TRACE / HTTP/1.1\r\nMax-Forwards: 1\r\n", "Max-Forwards: 0\n"},
+        {"OPTIONS * HTTP/1.1\r\nMax-Forwards: x\r\nMax-Forwards:\r\n",
+         "Max-Forwards: x\nMax-Forwards: \n"},
+        {"OPTIONS * HTTP/1.1\r\nMax-Forwards: 99999999999\r\n", "Max-Forwards: 99999999999\n"},
+        {"GET / HTTP/1.1\r\nMax-Forwards: 0\r\n", "Max-Forwards: 0\n"},
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT(table); i++) {
+        struct arena arena;
+        struct message m;
+        arena_init(&arena, 4096);
+        make_message(&m, &arena, table[i].head, false);
+        assert_int_equal(hop_may_forward(&m), table[i].left != NULL);
+        if (table[i].left != NULL) {
+            assert_str(fields_text(&m), str_of(table[i].left), table[i].head);
+        }
+        arena_fini(&arena);
+    }
+}
+
 /* Thousands of names cost no time: beyond a bound every unknown field goes, the known ones stay. */
 static void test_hop_strip_bounds_the_list(void **state)
 {
@@ -197,6 +226,7 @@ int main(void)
         cmocka_unit_test(test_hop_strip_responses),
         cmocka_unit_test(test_hop_switches_to_what_was_asked),
         cmocka_unit_test(test_hop_strip_trailers),
+        cmocka_unit_test(test_hop_counts_max_forwards),
         cmocka_unit_test(test_hop_strip_bounds_the_list),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
