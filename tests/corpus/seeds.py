@@ -93,7 +93,30 @@ def of_request(case):
         yield "h1_chunk", bytes([any_byte(case) % 64]) + body
 
 
+def answer_frames(case):
+    """A service's answer to the first of two requests, and a good one to the second."""
+    body, trailers = case.h2_body, case.h2_trailers
+    wire = frame(1, 4 if body or trailers else 5, 1, hpack(case.h2_fields))
+    if body:
+        wire += frame(0, 0 if trailers else 1, 1, body)
+    if trailers:
+        wire += frame(1, 5, 1, hpack(trailers))
+    if case.then == "reset":
+        wire += frame(3, 0, 1, b"\0\0\0\x02")
+    return wire + frame(1, 5, 3, hpack([(b":status", b"200")]))
+
+
+def of_answer_list(case):
+    yield "h2_fields", b"\x01" + field_list(case.h2_fields)
+    if case.h2_trailers:
+        yield "h2_fields", b"\x02" + field_list(case.h2_trailers)
+    yield "h2_client", bytes([ASKS.get(case.asks, 0), any_byte(case)]) + answer_frames(case)
+
+
 def of_response(case):
+    if case.h2_fields is not None:
+        yield from of_answer_list(case)
+        return
     status = case.raw[9:12]
     index = STATUSES.index(int(status)) if status.isdigit() and int(status) in STATUSES else 3
     asks = ASKS.get(case.asks, 0)
