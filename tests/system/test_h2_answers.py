@@ -148,6 +148,37 @@ def test_expect_100_continue(h2):
     assert stream.body == b"hello"
 
 
+def test_expect_of_a_silent_service(h2):
+    """A service that knows no 100 waits for the body: after a second the door asks for it."""
+    path = h2.path()
+    h2.recorder.on(path, lambda request: request.reply(200, request.read_body()))
+    client = h2.connect()
+    stream = client.request(hf.request(path, ("expect", "100-continue"), ("content-length", "5"),
+                                       method="POST"), end=False)
+    client.read_until(lambda: stream.interim, "100")
+    client.send_data(stream, b"hello")
+    client.finish(stream)
+    assert stream.body == b"hello"
+
+
+def test_expect_refused_without_the_body(h2):
+    """The final answer comes instead of 100, and the connection lives on."""
+    path = h2.path()
+
+    def act(request):
+        request.raw.send(b"HTTP/1.1 417 No\r\nContent-Length: 2\r\n\r\nno")
+        assert request.raw.rest() == b""
+        return True
+    h2.recorder.on(path, act)
+    client = h2.connect()
+    stream = client.request(hf.request(path, ("expect", "100-continue"), ("content-length", "5"),
+                                       method="POST"), end=False)
+    client.read_until(lambda: stream.ended, "the answer")
+    assert (stream.status, stream.body, stream.interim) == (417, b"no", [])
+    client.expect_alive()
+    client.get("/")
+
+
 # ---- trailers ----
 
 @pytest.mark.parametrize("body", [b"hello", None])
