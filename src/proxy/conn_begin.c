@@ -133,9 +133,11 @@ static void begin_tls(struct conn *c, int fd, struct str early)
 
 /* ---- PROXY protocol ---- */
 
+/* A balancer may keep a connection in hand; only one that began a header is late with it. */
 static void on_proxy_deadline(void *arg)
 {
-    conn_close(arg, WHY_PROXY_HEADER_TIMEOUT);
+    struct conn *c = arg;
+    conn_close(c, buf_len(&c->early) > 0 ? WHY_PROXY_HEADER_TIMEOUT : WHY_IDLE_TIMEOUT);
 }
 
 /* The header is over, or there was none: what else was read goes on. */

@@ -181,6 +181,17 @@ def test_late_header_has_its_deadline(door, part):
           "both have their reason")
 
 
+def test_a_silent_connection_is_only_idle(door):
+    d = door(sites={"a.test": "http://127.0.0.1:1"},
+             extra={**TRUST, "timeouts": {"header": "300ms"}})
+    for port in ("http", "https"):
+        with Raw(d.connect(port)) as raw:
+            assert raw.is_closed()
+    until(lambda: d.metric("connections_closed_total", reason="idle_timeout") == 2,
+          "both have their reason")
+    assert d.metric("connections_closed_total", reason="proxy_header_timeout") == 0
+
+
 def test_balancer_health_checks(rig):
     """Connect and close, a request without a header, a handshake, a LOCAL header: no error is logged
     and nothing counts as a broken header."""
