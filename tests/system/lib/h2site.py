@@ -78,6 +78,6 @@ def make_site(make_door, **options):
     site = {"to": recorder.url, **options.pop("site", {})}
     sites = {"a.test": site, "b.test": recorder.url, "c.test": recorder.url}
     door = make_door(names=NAMES, workers=1, sites=sites, start=False, **options)
-    door.authority.write(door.certs, ["c.test"], chain="c.pem", key="c-key.pem")
+    door.authority.write(door.certs, ["c.test"], chain="c.pem", key="c-key.pem", kind="rsa")
     door.start()
     return Site(door, recorder)
