@@ -108,10 +108,9 @@ def attacked(request):
 
 def expect_end(h2, attacker, *reasons):
     """The attacker loses its connection for one of these reasons: counted, and in the log."""
-    client = "%s:%d" % attacker.socket.getsockname()
     assert Flood(attacker).end(), f"goes on; {h2.door.log('connection_closed')[-3:]}"
     attacker.close()
-    record = h2.door.wait_log("connection_closed", client=client)[0]
+    record = h2.door.wait_log("connection_closed", client=attacker.address)[0]
     assert record["reason"] in reasons, (record["reason"], reasons)
     assert h2.closed(record["reason"]) > 0
 

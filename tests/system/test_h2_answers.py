@@ -343,6 +343,9 @@ class Records:
     def setsockopt(self, *arguments):
         self.plain.setsockopt(*arguments)
 
+    def getsockname(self):
+        return self.plain.getsockname()
+
     def close(self):
         self.plain.close()
 

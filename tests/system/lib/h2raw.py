@@ -73,6 +73,7 @@ class Client:
         self.patience = patience
         self.socket.settimeout(patience)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.address = "%s:%d" % sock.getsockname()
         self.auto = auto
         self.bytes = b""
         self.closed = False  # the server has closed, or reset, the connection
@@ -109,6 +110,8 @@ class Client:
     def send(self, *pieces):
         """Sends bytes as they are; what a server that has closed does not take is lost in silence:
         what counts is what it answered."""
+        if self.closed:
+            return self
         try:
             self.socket.sendall(b"".join(pieces))
         except (ssl.SSLError, ConnectionError):
@@ -186,7 +189,9 @@ class Client:
         except ConnectionError:
             more, self.was_reset = b"", True
         self.bytes += more
-        self.closed = not more
+        if not more:
+            self.closed = True
+            self.close()  # a server may wait for it before it counts the connection as gone
         return not self.closed
 
     def read_frame(self):
@@ -436,7 +441,7 @@ class Flood:
     def end(self):
         """Reads to the server's end of the connection, unlooked at: whether it came."""
         with contextlib.suppress(ssl.SSLError, ConnectionError):
-            while True:
+            while not self.client.closed:
                 try:
                     if not self.client.socket.recv(1 << 18):
                         return True
