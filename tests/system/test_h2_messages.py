@@ -335,3 +335,18 @@ def test_limits_of_heads(h2_site):
     client.finish(stream, None)
     assert stream.status in (414, 431)
     client.get("/", ("x-big", "a" * 7000))
+
+
+def test_heads_of_the_greatest_limit(h2_site):
+    """As large as limits.header lets them be, in as many frames as that takes."""
+    h2 = h2_site(extra={"limits": {"header": "1m"}})
+    path = h2.path()
+    client = h2.connect()
+    block = hf.block(*hf.request(path, *[(f"x-{i}", "v" * 6000) for i in range(100)]))
+    pieces = [block[i:i + 16384] for i in range(0, len(block), 16384)]
+    client.open()
+    client.send(hf.headers(1, pieces[0], end_headers=False),
+                *[hf.continuation(1, piece, end_headers=False) for piece in pieces[1:-1]],
+                hf.continuation(1, pieces[-1]))
+    client.finish(client.streams[1])
+    assert h2.recorder.wait_for(path).value("x-99") == "v" * 6000
