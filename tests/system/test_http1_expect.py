@@ -13,7 +13,7 @@ HEAD = "POST /up HTTP/1.1\r\nHost: a.test\r\nExpect: 100-continue\r\nContent-Len
 CHUNKED_HEAD = HEAD.replace("Content-Length: 5", "Transfer-Encoding: chunked")
 BODIES = {"length": (HEAD, b"hello"), "chunked": (CHUNKED_HEAD, b"5\r\nhello\r\n0\r\n\r\n")}
 GO = "HTTP/1.1 100 Go on\r\nX: y\r\n\r\n"
-OK = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+OK = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok"
 
 
 def site(door, service, **more):
