@@ -14,10 +14,14 @@
  * a silent question does not hold up the others.
  *
  * A positive answer is believed at once. NXDOMAIN, failure, silence or an empty answer is a doubt:
- * the last addresses stay for SERVICE_DOUBT_MS, then they are gone. While nothing is positive the
- * time between questions doubles up to SERVICE_ABSENT_MS (the server says that there is no such
- * name) or SERVICE_BACKOFF_MS (it fails or is silent); service_hurry() asks at once, at most every
- * SERVICE_HURRY_MS.
+ * the last addresses are remembered. Where somebody proves them (`on_remembered`) they stay until
+ * service_forget() says that one is dead, but no longer than SERVICE_REMEMBER_MS; otherwise for
+ * SERVICE_DOUBT_MS. While nothing is positive the time between questions doubles up to
+ * SERVICE_ABSENT_MS (the server says that there is no such name) or SERVICE_BACKOFF_MS (it fails or
+ * is silent); service_hurry() asks at once, at most every SERVICE_HURRY_MS.
+ *
+ * An address is *listed* while the last answer names it, *remembered* while there is none that
+ * counts, and *gone* when it is neither.
  */
 #ifndef HIVEDOOR_DNS_SERVICE_H
 #define HIVEDOOR_DNS_SERVICE_H
@@ -31,11 +35,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define SERVICE_DOUBT_MS   30000
-#define SERVICE_BACKOFF_MS 5000
-#define SERVICE_ABSENT_MS  2000
-#define SERVICE_HURRY_MS   100
-#define SERVICE_SETTLE_MS  50
+#define SERVICE_DOUBT_MS 30000
+/* An address that a name no longer leads to is given to somebody else one day: Docker hands them
+ * out in rising order, and a network of 254 that is redeployed all day has wrapped within one. */
+#define SERVICE_REMEMBER_MS (24u * 60 * 60 * 1000)
+#define SERVICE_BACKOFF_MS  5000
+#define SERVICE_ABSENT_MS   2000
+#define SERVICE_HURRY_MS    100
+#define SERVICE_SETTLE_MS   50
 
 struct service;
 
@@ -54,6 +61,10 @@ typedef void (*service_fn)(void *arg, struct service *s, const struct addr *addr
  * none left the answer counts as one that has no address, and is believed at once. */
 typedef size_t (*service_screen_fn)(void *arg, struct addr *addrs, size_t count);
 
+/* These addresses of the set are remembered now, and no others; called when that changes, before
+ * service_fn. Must not free the service. Borrowed for the call. */
+typedef void (*service_remembered_fn)(void *arg, const struct addr *addrs, size_t count);
+
 /* What is to be kept fresh. */
 struct service_spec {
     struct str name; /* as configured: "web", "tasks.web", "api.example.com." */
@@ -62,6 +73,7 @@ struct service_spec {
     bool tasks_only;          /* asked as tasks.NAME and never otherwise, wherever we are */
     service_screen_fn screen; /* NULL: every address is taken */
     void *screen_arg;
+    service_remembered_fn on_remembered; /* gets the `arg` of service_new; NULL: nobody proves */
 };
 
 /* Starts asking at once; what `spec` holds is copied. `r` is borrowed and must outlive it. */
@@ -71,6 +83,8 @@ struct service *service_new(struct loop *loop, struct resolver *r, struct servic
 void service_free(struct service *s);
 /* Asks now or as soon as SERVICE_HURRY_MS have passed since the last questions. */
 void service_hurry(struct service *s);
+/* A remembered address is dead: it goes. One that is listed by now stays. May call `fn`. */
+void service_forget(struct service *s, const struct addr *addr);
 /* Takes effect for the next questions. */
 void service_set_refresh(struct service *s, uint32_t refresh_ms);
 
@@ -87,7 +101,9 @@ struct service_info {
 };
 
 void service_info(const struct service *s, struct service_info *out_info);
-/* "unknown", "resolved", "doubted", "absent"; static. */
+/* Whether an address of the set is only remembered. */
+bool service_is_remembered(const struct service *s, const struct addr *addr);
+/* "unknown", "resolved", "remembered", "absent"; static. */
 const char *service_state_text(enum service_state state);
 
 #endif

@@ -70,6 +70,9 @@
     X(DNS_FAILURES, "dns_failures_total", COUNTER, "", "DNS questions without a usable answer.")   \
     X(DNS_TRUNCATED, "dns_truncated_total", COUNTER, "",                                           \
       "DNS answers thrown away because they were truncated.")                                      \
+    X(ENDPOINT_PROOFS, "endpoint_proofs_total", COUNTER, "",                                       \
+      "Connections opened to prove remembered addresses.")                                         \
+    X(ENDPOINTS_DROPPED, "endpoints_dropped_total", COUNTER, "", "Remembered addresses given up.") \
     X(PATTERN_NAMES, "pattern_names", GAUGE, "",                                                   \
       "Names that requests made of patterns, followed.")                                           \
     X(PATTERN_NAMES_EVICTED, "pattern_names_evicted_total", COUNTER, "",                           \

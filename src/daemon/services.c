@@ -5,8 +5,10 @@
 
 #include "base/clock.h"
 #include "base/list.h"
+#include "base/log.h"
 #include "base/map.h"
 #include "base/mem.h"
+#include "daemon/prove.h"
 #include "dns/resolver.h"
 #include "loop/timer.h"
 #include "stats/text.h"
@@ -34,6 +36,7 @@ struct services {
     struct list items; /* struct item, in the order of the model */
     struct map *by_name;
     struct wanted *wanted;
+    struct prove *prove; /* what the DNS does not speak of now */
     uint64_t started_ms;
     struct timer doubt;            /* not told as sure for SERVICE_DOUBT_MS after the start */
     struct resolver_stats counted; /* of the resolver in use, already in the counters */
@@ -57,6 +60,32 @@ static void on_doubt_over(void *arg)
     }
 }
 
+/* A remembered address does not answer any more. */
+static void on_dead(void *owner, const struct addr *addr)
+{
+    struct item *it = owner;
+    struct log_line line;
+    char text[ADDR_TEXT_MAX];
+
+    log_begin(&line, LOG_INFO, "endpoint_gone");
+    log_field(&line, "service", it->name);
+    log_field(&line, "endpoint", str_of(addr_print(addr, text)));
+    log_end(&line);
+    service_forget(it->service, addr);
+}
+
+static void on_remembered(void *arg, const struct addr *addrs, size_t count)
+{
+    struct item *it = arg;
+    struct log_line line;
+
+    log_begin(&line, LOG_INFO, "endpoints_remembered");
+    log_field(&line, "service", it->name);
+    log_field_int(&line, "count", (int64_t)count);
+    log_end(&line);
+    prove_set(it->owner->prove, it, addrs, count);
+}
+
 struct services *services_new(struct loop *loop, struct slot *slot,
                               const struct services_events *events, void *arg)
 {
@@ -68,6 +97,7 @@ struct services *services_new(struct loop *loop, struct slot *slot,
     s->arg = arg;
     s->by_name = map_new();
     s->wanted = wanted_new(loop, slot, events->on_wanted, arg);
+    s->prove = prove_new(loop, slot, on_dead);
     s->started_ms = clock_ms();
     timer_init(&s->doubt, loop, on_doubt_over, s);
     timer_set(&s->doubt, SERVICE_DOUBT_MS);
@@ -83,6 +113,7 @@ static void item_free(struct item *it)
 {
     struct services *s = it->owner;
 
+    prove_set(s->prove, it, NULL, 0);
     service_free(it->service);
     __atomic_store_n(it->cell, 0, __ATOMIC_RELAXED);
     list_remove(&it->node);
@@ -104,6 +135,7 @@ void services_free(struct services *s)
         return;
     }
     drop_all(s);
+    prove_free(s->prove);
     wanted_free(s->wanted);
     if (s->resolver != s->system) {
         resolver_free(s->resolver);
@@ -148,7 +180,8 @@ static void item_new(struct services *s, const struct model_target *t, uint32_t 
     it->cell = gauge_of(s, it->name);
     list_push_back(&s->items, &it->node);
     (void)map_put(s->by_name, it->name, it);
-    struct service_spec spec = {.name = t->host, .port = t->port, .refresh_ms = refresh_ms};
+    struct service_spec spec = {
+        .name = t->host, .port = t->port, .refresh_ms = refresh_ms, .on_remembered = on_remembered};
     it->service = service_new(s->loop, s->resolver, spec, on_service, it);
 }
 

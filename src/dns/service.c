@@ -46,6 +46,9 @@ struct service {
     void *screen_arg;
     service_fn fn;
     void *arg;
+    service_remembered_fn on_remembered;
+    struct addr *remembered; /* owned: as last told to it */
+    size_t remembered_count;
     enum service_state state;
     struct stage stages[STAGES];
     size_t stage_count;
@@ -170,7 +173,8 @@ static void lane_doubt(struct lane *lane)
         lane->state = LANE_EMPTY;
     } else if (lane->state == LANE_GOOD) {
         lane->state = LANE_DOUBTED;
-        lane->doubt_ends_ms = clock_ms() + SERVICE_DOUBT_MS;
+        bool is_proved = lane->s->on_remembered != NULL;
+        lane->doubt_ends_ms = clock_ms() + (is_proved ? SERVICE_REMEMBER_MS : SERVICE_DOUBT_MS);
     }
 }
 
@@ -253,6 +257,42 @@ static void schedule(struct service *s, uint64_t at_ms)
     timer_set(&s->round, at_ms > now ? at_ms - now : 0);
 }
 
+static bool lane_remembers(const struct lane *lane)
+{
+    return lane->state == LANE_DOUBTED;
+}
+
+static bool lane_lists(const struct lane *lane, const struct addr *addr)
+{
+    for (size_t i = 0; i < lane->count; i++) {
+        if (addr_eq(&lane->addrs[i], addr)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Gathers what of the stage is remembered, and tells when it is not what was told last. */
+static void tell_remembered(struct service *s, size_t index)
+{
+    struct addr *set = mem_array(s->count, sizeof(*set));
+    size_t count = 0;
+
+    for (size_t i = 0; i < s->count && index < s->stage_count; i++) {
+        if (service_is_remembered(s, &s->addrs[i])) {
+            set[count++] = s->addrs[i];
+        }
+    }
+    if (set_eq(set, count, s->remembered, s->remembered_count)) {
+        free(set);
+        return;
+    }
+    free(s->remembered);
+    s->remembered = set;
+    s->remembered_count = count;
+    s->on_remembered(s->arg, set, count);
+}
+
 /* Judges what is known, and publishes. The callback may free the service: it comes last. */
 static void settle(struct service *s)
 {
@@ -274,7 +314,11 @@ static void settle(struct service *s)
         s->state = stage_any(&s->stages[index], lane_is_good) ? SERVICE_RESOLVED : SERVICE_DOUBTED;
     }
     s->shown = index < s->stage_count ? index : s->stage_count - 1;
-    if (take_set(s, index) || was_unknown) {
+    bool is_news = take_set(s, index) || was_unknown;
+    if (s->on_remembered != NULL) {
+        tell_remembered(s, index);
+    }
+    if (is_news) {
         s->fn(s->arg, s, s->addrs, s->count);
     }
 }
@@ -369,6 +413,7 @@ struct service *service_new(struct loop *loop, struct resolver *r, struct servic
     s->screen_arg = spec.screen_arg;
     s->fn = fn;
     s->arg = arg;
+    s->on_remembered = spec.on_remembered;
     timer_init(&s->round, loop, on_round, s);
     timer_init(&s->settle, loop, on_settle, s);
     timer_init(&s->doubt, loop, on_settle, s);
@@ -397,6 +442,7 @@ void service_free(struct service *s)
         }
         free(s->stages[i].name);
     }
+    loop_free_later(s->loop, s->remembered);
     /* The callback that frees us may still hold the name and the set. */
     loop_free_later(s->loop, s->addrs);
     loop_free_later(s->loop, s->name);
@@ -411,6 +457,46 @@ void service_hurry(struct service *s)
     if (at < s->next_ms) {
         schedule(s, at);
     }
+}
+
+void service_forget(struct service *s, const struct addr *addr)
+{
+    const struct addr dead = *addr; /* it may be one of ours */
+
+    for (size_t i = 0; i < s->stage_count * FAMILIES; i++) {
+        struct lane *lane = &s->stages[i / FAMILIES].lanes[i % FAMILIES];
+        size_t kept = 0;
+        if (!lane_remembers(lane)) {
+            continue;
+        }
+        for (size_t k = 0; k < lane->count; k++) {
+            if (!addr_eq(&lane->addrs[k], &dead)) {
+                lane->addrs[kept++] = lane->addrs[k];
+            }
+        }
+        lane->count = kept;
+        if (kept == 0) {
+            lane_forget(lane);
+        }
+    }
+    settle(s);
+}
+
+bool service_is_remembered(const struct service *s, const struct addr *addr)
+{
+    const struct stage *stage = &s->stages[s->shown];
+    bool is_remembered = false;
+
+    for (size_t i = 0; i < FAMILIES; i++) {
+        if (!lane_lists(&stage->lanes[i], addr)) {
+            continue;
+        }
+        if (!lane_remembers(&stage->lanes[i])) {
+            return false;
+        }
+        is_remembered = true;
+    }
+    return is_remembered;
 }
 
 void service_set_refresh(struct service *s, uint32_t refresh_ms)
@@ -440,7 +526,7 @@ const char *service_state_text(enum service_state state)
     switch (state) {
     case SERVICE_UNKNOWN: return "unknown";
     case SERVICE_RESOLVED: return "resolved";
-    case SERVICE_DOUBTED: return "doubted";
+    case SERVICE_DOUBTED: return "remembered";
     case SERVICE_ABSENT: return "absent";
     }
     return "?";

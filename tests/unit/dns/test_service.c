@@ -1,114 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* One name kept fresh against a scripted server. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
-#include "base/buf.h"
-#include "base/clock.h"
-#include "dns/service.h"
-#include "dns_script.h"
-#include "loop/timer.h"
-
-#define GIVE_UP_MS 20000
-#define QUICK_MS   10    /* a refresh that tests can wait for */
-#define NEVER_MS   60000 /* one that never comes */
-#define PORT       5000
-
-struct scene {
-    struct loop *loop;
-    struct dns_script *dns;
-    struct resolver *r;
-    struct service *s;
-    size_t published;
-    char set[4096]; /* the last one, as text */
-    bool free_in_callback;
-};
-
-static void setup(struct scene *t, const char *ip)
-{
-    *t = (struct scene){.loop = loop_new()};
-    t->dns = dns_script_new(t->loop, ip);
-    assert_int_equal(resolver_new(t->loop, dns_script_addr(t->dns), 1, &t->r), OK);
-}
-
-static void teardown(struct scene *t)
-{
-    clock_resume();
-    service_free(t->s);
-    resolver_free(t->r);
-    dns_script_free(t->dns);
-    loop_free(t->loop);
-}
-
-static void on_set(void *arg, struct service *s, const struct addr *addrs, size_t count)
-{
-    struct scene *t = arg;
-    struct buf b;
-    char text[ADDR_TEXT_MAX];
-
-    buf_init(&b, sizeof(t->set));
-    for (size_t i = 0; i < count; i++) {
-        assert_int_equal(buf_printf(&b, "%s%s", i > 0 ? " " : "", addr_print(&addrs[i], text)), OK);
-    }
-    str_copy(t->set, sizeof(t->set), buf_str(&b));
-    buf_fini(&b);
-    t->published++;
-    if (t->free_in_callback) {
-        t->s = NULL;
-        service_free(s);
-    }
-}
-
-static void start(struct scene *t, const char *name, uint32_t refresh_ms)
-{
-    struct service_spec spec = {.name = str_of(name), .port = PORT, .refresh_ms = refresh_ms};
-
-    t->s = service_new(t->loop, t->r, spec, on_set, t);
-    assert_int_equal(t->published, 0);
-}
-
-static void on_give_up(void *arg)
-{
-    (void)arg;
-    fail_msg("nothing came in %d ms", GIVE_UP_MS);
-}
-
-/* Turns the loop until `test` holds. */
-#define WAIT_FOR(t, test)                                                                          \
-    do {                                                                                           \
-        struct timer guard;                                                                        \
-        timer_init(&guard, (t)->loop, on_give_up, NULL);                                           \
-        timer_set(&guard, GIVE_UP_MS);                                                             \
-        while (!(test)) {                                                                          \
-            loop_turn((t)->loop, true);                                                            \
-        }                                                                                          \
-        timer_fini(&guard);                                                                        \
-    } while (0)
-
-static enum service_state state_of(struct scene *t)
-{
-    struct service_info info;
-
-    service_info(t->s, &info);
-    return info.state;
-}
-
-static size_t asked(struct scene *t, const char *name)
-{
-    return dns_script_asked(t->dns, name, RESOLVER_A);
-}
-
-/* Waits until `n` more questions have been asked, and answered if they are answered at all. */
-static void wait_rounds(struct scene *t, const char *name, size_t n)
-{
-    size_t want = asked(t, name) + n + 1;
-
-    WAIT_FOR(t, asked(t, name) >= want);
-}
+#include "service_scene.h"
 
 static void test_service_joins_sorts_and_publishes_once(void **state)
 {
@@ -254,48 +146,6 @@ static void test_service_silent_from_the_start(void **state)
     assert_string_equal(t.set, "");
     assert_int_equal(state_of(&t), SERVICE_ABSENT);
     teardown(&t);
-}
-
-static void doubt_keeps_then_empties(enum script_kind kind)
-{
-    struct scene t;
-
-    setup(&t, "127.0.0.1");
-    clock_freeze(1000000, clock_wall_ms());
-    dns_script_addrs(t.dns, "web", RESOLVER_A, "10.0.0.1");
-    start(&t, "web", NEVER_MS);
-    WAIT_FOR(&t, t.published == 1);
-    dns_script_kind(t.dns, "web", RESOLVER_A, kind);
-    clock_advance(SERVICE_HURRY_MS);
-    service_hurry(t.s);
-    WAIT_FOR(&t, state_of(&t) == SERVICE_DOUBTED);
-    assert_int_equal(t.published, 1);
-    /* A moment before the end it is still there. */
-    clock_advance(SERVICE_DOUBT_MS - 1);
-    service_hurry(t.s);
-    size_t before = asked(&t, "web");
-    WAIT_FOR(&t, asked(&t, "web") > before);
-    assert_int_equal(t.published, 1);
-    clock_advance(SERVICE_HURRY_MS);
-    service_hurry(t.s);
-    WAIT_FOR(&t, t.published == 2);
-    assert_string_equal(t.set, "");
-    assert_int_equal(state_of(&t), SERVICE_ABSENT);
-    dns_script_addrs(t.dns, "web", RESOLVER_A, "10.0.0.7");
-    clock_advance(SERVICE_BACKOFF_MS);
-    service_hurry(t.s);
-    WAIT_FOR(&t, t.published == 3);
-    assert_string_equal(t.set, "10.0.0.7:5000");
-    assert_int_equal(state_of(&t), SERVICE_RESOLVED);
-    teardown(&t);
-}
-
-static void test_service_doubt_keeps_then_empties(void **state)
-{
-    (void)state;
-    doubt_keeps_then_empties(SCRIPT_NXDOMAIN);
-    doubt_keeps_then_empties(SCRIPT_SERVFAIL);
-    doubt_keeps_then_empties(SCRIPT_TC_BOTH);
 }
 
 static void test_service_doubt_ends_with_a_positive_answer(void **state)
@@ -543,7 +393,6 @@ int main(void)
         cmocka_unit_test(test_service_empty_family_beside_a_positive_one_goes_at_once),
         cmocka_unit_test(test_service_absent_from_the_start),
         cmocka_unit_test(test_service_silent_from_the_start),
-        cmocka_unit_test(test_service_doubt_keeps_then_empties),
         cmocka_unit_test(test_service_doubt_ends_with_a_positive_answer),
         cmocka_unit_test(test_service_hurry_is_bounded),
         cmocka_unit_test(test_service_backs_off),
