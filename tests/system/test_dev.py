@@ -29,7 +29,7 @@ def test_alone_it_serves_a_demo(dev):
     d = dev()
     page = d.curl("-i", d.url())
     assert page.returncode == 0, page.stderr
-    assert page.stdout.startswith("HTTP/1.1 200") and "<h1>Hivedoor works" in page.stdout
+    assert page.stdout.startswith("HTTP/2 200") and "<h1>Hivedoor works" in page.stdout
     assert d.curl("--data-binary", "some bytes", d.url(path="/echo")).stdout == "some bytes"
     assert d.curl("-o", os.devnull, "-w", "%{http_code}", d.url(path="/no")).stdout == "404"
     seen = d.curl(d.url(path="/headers?x=1")).stdout
