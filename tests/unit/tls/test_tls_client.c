@@ -289,7 +289,7 @@ static void test_tls_client_tells_what_is_no_tls(void **state)
             loop_turn(r.loop, false);
         }
         assert_int_equal(r.door.rc, i == 0 ? ERR_TLS : ERR_RESET);
-        assert_string_equal(tls_stream_error(r.door.stream), i == 0 ? "wrong version number" : "");
+        assert_int_equal(strlen(tls_stream_error(r.door.stream)) > 0, i == 0);
         stream_close(r.door.stream);
         (void)close(fds[0]);
         loop_turn(r.loop, false);
