@@ -32,7 +32,8 @@ struct traffic_rates {
     uint64_t connections;
     uint64_t handshakes_full;
     uint64_t handshakes_resumed;
-    uint64_t bytes_in; /* of clients */
+    uint64_t handshakes_default; /* of all, with the certificate of unknown_site */
+    uint64_t bytes_in;           /* of clients */
     uint64_t bytes_out;
 };
 void traffic_rates(const struct traffic *t, struct traffic_rates *out_rates);

@@ -39,6 +39,8 @@
     X(EXCHANGES_TUNNEL, "exchanges", GAUGE, "state=\"tunnel\"", "Exchanges by state.")             \
     X(TLS_FULL, "tls_handshakes_total", COUNTER, "kind=\"full\"", "TLS handshakes done.")          \
     X(TLS_RESUMED, "tls_handshakes_total", COUNTER, "kind=\"resumed\"", "TLS handshakes done.")    \
+    X(TLS_DEFAULT, "tls_default_certificate_total", COUNTER, "",                                   \
+      "TLS handshakes done with the certificate of unknown_site.")                                 \
     X(TLS_FAILED, "tls_handshakes_failed_total", COUNTER, "", "TLS handshakes that failed.")       \
     X(TLS_CLIENT_CERT_REFUSED, "tls_client_certs_refused_total", COUNTER, "",                      \
       "TLS handshakes that failed for want of a valid client certificate.")                        \

@@ -52,6 +52,7 @@ struct tls_info {
     const char *cipher;
     const char *group; /* key exchange, "" if unknown */
     bool resumed;
+    bool is_default; /* by the default certificate: none has the name that was asked for */
 };
 /* After the handshake; borrowed from the stream. */
 void tls_stream_info(const struct stream *s, struct tls_info *out_info);

@@ -127,6 +127,10 @@ static void build_traffic(struct status *s, const struct admin_view *view)
     rate(s, "connections", r.connections, counters_sum(c, COUNTER_CONNS_ACCEPTED));
     rate(s, "TLS handshakes, full", r.handshakes_full, counters_sum(c, COUNTER_TLS_FULL));
     rate(s, "TLS handshakes, resumed", r.handshakes_resumed, counters_sum(c, COUNTER_TLS_RESUMED));
+    if (view->bundle != NULL && view->bundle->model->unknown_site.len > 0) {
+        rate(s, "TLS handshakes for unknown names", r.handshakes_default,
+             counters_sum(c, COUNTER_TLS_DEFAULT));
+    }
     rate(s, "bytes from clients", r.bytes_in, counters_sum(c, COUNTER_CLIENT_BYTES_IN));
     rate(s, "bytes to clients", r.bytes_out, counters_sum(c, COUNTER_CLIENT_BYTES_OUT));
 }

@@ -10,7 +10,7 @@
 #include "stats/totals.h"
 
 /* The numbers that rates are made of, in the order of struct traffic_rates. */
-enum figure { REQUESTS, CONNECTIONS, FULL, RESUMED, BYTES_IN, BYTES_OUT, FIGURES };
+enum figure { REQUESTS, CONNECTIONS, FULL, RESUMED, BY_DEFAULT, BYTES_IN, BYTES_OUT, FIGURES };
 
 struct sample {
     uint64_t at_ms;
@@ -100,6 +100,7 @@ void traffic_sample(struct traffic *t)
                 [CONNECTIONS] = counters_sum(c, COUNTER_CONNS_ACCEPTED),
                 [FULL] = counters_sum(c, COUNTER_TLS_FULL),
                 [RESUMED] = counters_sum(c, COUNTER_TLS_RESUMED),
+                [BY_DEFAULT] = counters_sum(c, COUNTER_TLS_DEFAULT),
                 [BYTES_IN] = counters_sum(c, COUNTER_CLIENT_BYTES_IN),
                 [BYTES_OUT] = counters_sum(c, COUNTER_CLIENT_BYTES_OUT),
             },
@@ -132,6 +133,7 @@ void traffic_rates(const struct traffic *t, struct traffic_rates *out_rates)
         .connections = rates[CONNECTIONS],
         .handshakes_full = rates[FULL],
         .handshakes_resumed = rates[RESUMED],
+        .handshakes_default = rates[BY_DEFAULT],
         .bytes_in = rates[BYTES_IN],
         .bytes_out = rates[BYTES_OUT],
     };

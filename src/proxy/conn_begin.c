@@ -108,6 +108,9 @@ static void on_tls(void *arg, unsigned ready)
     tls_stream_info(c->stream, &info);
     c->tls_version = info.version;
     counter_inc(c->proxy->slot, info.resumed ? COUNTER_TLS_RESUMED : COUNTER_TLS_FULL);
+    if (info.is_default) {
+        counter_inc(c->proxy->slot, COUNTER_TLS_DEFAULT);
+    }
     conn_open(c, (struct str){0}, str_eq(info.alpn, STR("h2")));
 }
 

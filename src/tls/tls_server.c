@@ -34,7 +34,7 @@ static int read_name(SSL *ssl, struct tls_pick *pick)
     return tls_hello_name(str_n((const char *)ext, len), pick->name, &pick->name_len);
 }
 
-static struct tls_identity *choose(const struct tls_server *t, const struct tls_pick *pick)
+static struct tls_identity *choose(const struct tls_server *t, struct tls_pick *pick)
 {
     struct tls_identity *id = NULL;
 
@@ -43,6 +43,7 @@ static struct tls_identity *choose(const struct tls_server *t, const struct tls_
     }
     if (id == NULL && t->default_name[0] != '\0') {
         id = tls_sni_find(t->sni, str_of(t->default_name));
+        pick->is_default = true;
     }
     return id;
 }

@@ -423,6 +423,7 @@ void tls_stream_info(const struct stream *st, struct tls_info *out_info)
     out_info->cipher = SSL_get_cipher_name(s->ssl);
     out_info->group = group_of(s->ssl);
     out_info->resumed = SSL_session_reused(s->ssl) == 1;
+    out_info->is_default = s->pick.is_default;
     /* An unknown group leaves an error behind. */
     ERR_clear_error();
 }

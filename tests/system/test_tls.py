@@ -109,6 +109,9 @@ def test_unknown_site_may_get_a_certificate(door, service):
     with Raw(context.wrap_socket(d.connect("https"), server_hostname="unknown.test")) as raw:
         raw.send("GET / HTTP/1.1\r\nHost: a.test\r\n\r\n")
         assert raw.response()[0] == 200
+    d.get("a.test")
+    assert d.metric("tls_default_certificate_total") == 1
+    assert "TLS handshakes for unknown names" in d.run("status", "-c", d.config).stdout
 
 
 def test_rsa_and_ecdsa_side_by_side(door, service):
