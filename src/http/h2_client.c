@@ -5,7 +5,6 @@
 #include "base/mem.h"
 #include "h2_session_impl.h"
 #include "h2_upgrade.h"
-#include "http/h2_guard.h"
 
 #include <stdlib.h>
 
@@ -17,7 +16,6 @@
 struct h2_client {
     struct h2_session session; /* first: the role's functions get it */
     struct client base;
-    struct h2_guard guard;
     bool is_tls;
     bool is_greeted;    /* the service's SETTINGS are here, and let us begin */
     unsigned exchanges; /* begun, and their channel not over */
@@ -231,74 +229,29 @@ static void on_let_go(struct h2_stream *st)
 
 /* ---- abuse ---- */
 
-static enum why spend(struct h2_client *c, enum h2_guard_kind kind)
-{
-    return h2_guard_spend(&c->guard, kind, loop_now_ms(c->session.loop));
-}
-
 /* Frames for an exchange that we gave up may be on their way: data of a whole window. Those for
  * streams that nobody knows are a flood. */
-static enum why on_stray(struct h2_client *c, const nghttp2_frame_hd *hd)
+static bool is_stray(const struct h2_session *s, const nghttp2_frame_hd *hd)
 {
-    const struct h2_stream *st = nghttp2_session_get_stream_user_data(c->session.ng, hd->stream_id);
-    bool is_known = st != NULL || h2_session_was_reset(&c->session, hd->stream_id);
-    return is_known ? WHY_OK : spend(c, H2_GUARD_RESET);
+    return nghttp2_session_get_stream_user_data(s->ng, hd->stream_id) == NULL &&
+           !h2_session_was_reset(s, hd->stream_id);
 }
 
-static enum why on_data_frame(struct h2_client *c, const nghttp2_frame_hd *hd)
+static void on_frame(struct h2_session *s, const nghttp2_frame_hd *hd)
 {
-    if (hd->length >= H2_GUARD_WORTH) {
-        h2_guard_earn(&c->guard, hd->length);
-    }
-    return on_stray(c, hd);
-}
-
-static enum why on_block_frame(struct h2_client *c, const nghttp2_frame_hd *hd)
-{
-    enum why why = hd->type == NGHTTP2_HEADERS ? on_stray(c, hd) : WHY_OK;
-    if (why == WHY_OK && hd->length == 0 && (hd->flags & NGHTTP2_FLAG_END_HEADERS) == 0) {
-        why = spend(c, H2_GUARD_EMPTY);
-    }
-    return why != WHY_OK ? why
-                         : h2_guard_block(&c->guard, hd->type == NGHTTP2_HEADERS, hd->length,
-                                          c->session.limits.head.head_bytes);
-}
-
-static enum why on_frame(struct h2_session *s, const nghttp2_frame_hd *hd)
-{
-    struct h2_client *c = client_of(s);
     switch (hd->type) {
-    case NGHTTP2_DATA: return on_data_frame(c, hd);
+    case NGHTTP2_DATA:
     case NGHTTP2_HEADERS:
-    case NGHTTP2_CONTINUATION: return on_block_frame(c, hd);
-    case NGHTTP2_PUSH_PROMISE: return WHY_H2_PROTOCOL; /* we said ENABLE_PUSH 0 */
-    case NGHTTP2_RST_STREAM: return spend(c, H2_GUARD_RESET);
-    case NGHTTP2_SETTINGS:
-    case NGHTTP2_GOAWAY: return spend(c, H2_GUARD_SETTINGS);
-    case NGHTTP2_PING: return spend(c, H2_GUARD_PING);
-    case NGHTTP2_WINDOW_UPDATE: return spend(c, H2_GUARD_WINDOW);
-    default: return spend(c, H2_GUARD_PRIORITY);
+        if (is_stray(s, hd)) {
+            h2_session_spend(s, H2_GUARD_RESET);
+        }
+        break;
+    case NGHTTP2_RST_STREAM: h2_session_spend(s, H2_GUARD_RESET); break;
+    case NGHTTP2_PUSH_PROMISE: /* we said ENABLE_PUSH 0 */
+        h2_session_fail(s, WHY_H2_PROTOCOL, NGHTTP2_PROTOCOL_ERROR);
+        break;
+    default: break;
     }
-}
-
-static enum why on_fault(struct h2_session *s)
-{
-    return spend(client_of(s), H2_GUARD_FAULT);
-}
-
-static enum why on_empty(struct h2_session *s)
-{
-    return spend(client_of(s), H2_GUARD_EMPTY);
-}
-
-static void on_data_sent(struct h2_session *s, size_t len)
-{
-    h2_guard_earn(&client_of(s)->guard, len);
-}
-
-static void on_whole(struct h2_session *s)
-{
-    h2_guard_served(&client_of(s)->guard);
 }
 
 /* ---- the connection ---- */
@@ -352,10 +305,6 @@ static const struct h2_role role = {
     .why_of = why_of,
     .on_let_go = on_let_go,
     .on_frame = on_frame,
-    .on_fault = on_fault,
-    .on_empty = on_empty,
-    .on_data_sent = on_data_sent,
-    .on_whole = on_whole,
     .on_settings = on_settings,
     .on_settled = on_settled,
     .on_linger = on_linger,
@@ -376,7 +325,7 @@ static struct channel *base_begin(struct client *base, struct arena *arena, stru
     REQUIRE(has_room(c));
     struct h2_stream *st = h2_stream_new(&c->session, 0, arena);
     c->exchanges++;
-    h2_guard_earn(&c->guard, 0);
+    h2_guard_earn(&c->session.guard, 0);
     *use = (struct client_use){.channel = &st->channel};
     st->use = use;
     st->awaits_head = true;
@@ -426,7 +375,6 @@ struct h2_client *h2_client_new(struct stream *stream, const struct h1_scratch *
                                  .table = 4096};
     c->base = (struct client){.ops = &client_ops, .events = events, .arg = arg};
     c->is_tls = options->is_tls;
-    h2_guard_init(&c->guard, loop_now_ms(stream->loop));
     h2_session_init(&c->session, &role, stream, scratch, &h2);
     h2_session_start(&c->session, STR(""));
     return c;

@@ -4,14 +4,12 @@
 #include "base/mem.h"
 #include "h2_session_impl.h"
 #include "h2_upgrade.h"
-#include "http/h2_guard.h"
 
 #include <stdlib.h>
 
 struct h2_server {
     struct h2_session session; /* first: the role's functions get it */
     struct server base;
-    struct h2_guard guard;
     const struct server_events *events;
     void *arg;
     bool is_tls;
@@ -53,7 +51,7 @@ static struct h2_stream *on_open(struct h2_session *s, int32_t id)
 static void count_request(struct h2_server *v)
 {
     v->requests++;
-    h2_guard_earn(&v->guard, 0);
+    h2_guard_earn(&v->session.guard, 0);
     if (v->is_last || v->requests >= v->session.limits.requests) {
         h2_session_part(&v->session, v->is_last ? WHY_DRAINED : WHY_NOT_KEPT_ALIVE);
     }
@@ -182,80 +180,26 @@ static uint32_t reset_code(const struct h2_stream *st, enum why why)
 
 /* ---- abuse ---- */
 
-static enum why spend(struct h2_server *v, enum h2_guard_kind kind)
+static void on_frame(struct h2_session *s, const nghttp2_frame_hd *hd)
 {
-    return h2_guard_spend(&v->guard, kind, loop_now_ms(v->session.loop));
-}
-
-/* What comes for a stream that is over may have been on its way; crumbs are not, for long. */
-static enum why on_data_frame(struct h2_server *v, const nghttp2_frame_hd *hd)
-{
-    if (hd->length >= H2_GUARD_WORTH) {
-        h2_guard_earn(&v->guard, hd->length);
-        return WHY_OK;
-    }
-    bool is_known = nghttp2_session_find_stream(v->session.ng, hd->stream_id) != NULL;
-    return is_known ? WHY_OK : spend(v, H2_GUARD_EMPTY);
-}
-
-static enum why on_block_frame(struct h2_server *v, const nghttp2_frame_hd *hd)
-{
-    size_t head_bytes = v->session.limits.head.head_bytes;
-    if (hd->length == 0 && (hd->flags & NGHTTP2_FLAG_END_HEADERS) == 0) {
-        enum why why = spend(v, H2_GUARD_EMPTY);
-        if (why != WHY_OK) {
-            return why;
-        }
-    }
-    return h2_guard_block(&v->guard, hd->type == NGHTTP2_HEADERS, hd->length, head_bytes);
-}
-
-/* Giving up an answer that has begun costs us no more than taking it whole. */
-static enum why on_reset_frame(struct h2_server *v, const nghttp2_frame_hd *hd)
-{
-    const struct h2_stream *st = nghttp2_session_get_stream_user_data(v->session.ng, hd->stream_id);
-    bool is_answered = st != NULL && st->out != H2_OUT_HEAD;
-    return is_answered ? WHY_OK : spend(v, H2_GUARD_RESET);
-}
-
-static enum why on_frame(struct h2_session *s, const nghttp2_frame_hd *hd)
-{
-    struct h2_server *v = server_of(s);
+    const struct h2_stream *st = nghttp2_session_get_stream_user_data(s->ng, hd->stream_id);
     switch (hd->type) {
-    case NGHTTP2_DATA: return on_data_frame(v, hd);
-    case NGHTTP2_HEADERS:
-    case NGHTTP2_CONTINUATION: return on_block_frame(v, hd);
-    case NGHTTP2_RST_STREAM: return on_reset_frame(v, hd);
-    case NGHTTP2_SETTINGS: return spend(v, H2_GUARD_SETTINGS);
-    case NGHTTP2_PING: return spend(v, H2_GUARD_PING);
-    case NGHTTP2_WINDOW_UPDATE: return spend(v, H2_GUARD_WINDOW);
-    default: return spend(v, H2_GUARD_PRIORITY);
+    case NGHTTP2_DATA:
+        /* What comes for a stream that is over may have been on its way; crumbs are not, for
+         * long. */
+        if (hd->length < H2_GUARD_WORTH &&
+            nghttp2_session_find_stream(s->ng, hd->stream_id) == NULL) {
+            h2_session_spend(s, H2_GUARD_EMPTY);
+        }
+        break;
+    case NGHTTP2_RST_STREAM:
+        /* Giving up an answer that has begun costs us no more than taking it whole. */
+        if (st == NULL || st->out == H2_OUT_HEAD) {
+            h2_session_spend(s, H2_GUARD_RESET);
+        }
+        break;
+    default: break;
     }
-}
-
-static enum why on_fault(struct h2_session *s)
-{
-    return spend(server_of(s), H2_GUARD_FAULT);
-}
-
-static enum why on_empty(struct h2_session *s)
-{
-    return spend(server_of(s), H2_GUARD_EMPTY);
-}
-
-static enum why on_refused(struct h2_session *s)
-{
-    return spend(server_of(s), H2_GUARD_REFUSED);
-}
-
-static void on_data_sent(struct h2_session *s, size_t len)
-{
-    h2_guard_earn(&server_of(s)->guard, len);
-}
-
-static void on_whole(struct h2_session *s)
-{
-    h2_guard_served(&server_of(s)->guard);
 }
 
 /* ---- the connection ---- */
@@ -300,11 +244,6 @@ static const struct h2_role role = {
     .reset_why = reset_why,
     .reset_code = reset_code,
     .on_frame = on_frame,
-    .on_fault = on_fault,
-    .on_refused = on_refused,
-    .on_empty = on_empty,
-    .on_data_sent = on_data_sent,
-    .on_whole = on_whole,
     .on_settings = on_settings,
     .on_settled = on_settled,
     .on_linger = on_linger,
@@ -380,7 +319,6 @@ struct h2_server *h2_server_new(struct stream *stream, const struct h1_scratch *
     v->events = events;
     v->arg = arg;
     v->is_tls = options->is_tls;
-    h2_guard_init(&v->guard, loop_now_ms(stream->loop));
     h2_session_init(&v->session, &role, stream, scratch, &options->limits);
     h2_session_set_timing(&v->session, &timing);
     return v;

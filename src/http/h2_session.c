@@ -110,6 +110,7 @@ void h2_session_init(struct h2_session *s, const struct h2_role *role, struct st
     s->role = role;
     s->stream = stream;
     s->loop = stream->loop;
+    h2_guard_init(&s->guard, loop_now_ms(s->loop));
     s->scratch = scratch;
     s->limits = *limits;
     s->state = H2_SESSION_OPEN;

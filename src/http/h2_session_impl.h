@@ -2,7 +2,8 @@
 /*
  * One HTTP/2 connection, either side: nghttp2 between a stream of bytes (net/stream) and many
  * channels. The only part that knows nghttp2, with h2_nv. Files: the connection's life and its
- * output (h2_session), what nghttp2 reports (h2_session_in), one stream's channel (h2_stream).
+ * output (h2_session), what nghttp2 reports (h2_session_in), what the peer may cost
+ * (h2_session_guard), one stream's channel (h2_stream).
  *
  * Whoever uses it embeds a struct h2_session and supplies a struct h2_role: the server makes a
  * stream when the client opens one (on_open), the client makes its own (h2_stream_new, then
@@ -29,6 +30,7 @@
 #include "http/client.h"
 #include "http/h1_client.h"
 #include "http/h2_fields.h"
+#include "http/h2_guard.h"
 #include "http/h2_session.h"
 #include "loop/deadline.h"
 #include "loop/loop.h"
@@ -93,20 +95,9 @@ struct h2_role {
     enum why (*why_of)(const struct h2_stream *st, enum why why);
     /* The owner of a stream with a `use` is forgotten (client). */
     void (*on_let_go)(struct h2_stream *st);
-    /* The header of every frame, before its payload is looked at; not WHY_OK: the connection ends
-     * for it, with ENHANCE_YOUR_CALM. May be NULL. */
-    enum why (*on_frame)(struct h2_session *s, const nghttp2_frame_hd *hd);
-    /* A stream error of the peer's made us reset a stream. May be NULL. */
-    enum why (*on_fault)(struct h2_session *s);
-    /* A stream beyond the limit was refused. May be NULL. */
-    enum why (*on_refused)(struct h2_session *s);
-    /* DATA of an open stream that brought nothing (padding, maybe) and ended nothing. May be NULL.
-     */
-    enum why (*on_empty)(struct h2_session *s);
-    /* A frame of data went out. May be NULL. */
-    void (*on_data_sent)(struct h2_session *s, size_t len);
-    /* A stream has closed with both messages complete. May be NULL. */
-    void (*on_whole)(struct h2_session *s);
+    /* The header of every frame, before its payload is looked at: spends for what only this role
+     * sees in it, beside what h2_session_charge takes from both. */
+    void (*on_frame)(struct h2_session *s, const nghttp2_frame_hd *hd);
     /* The peer's SETTINGS are here. May be NULL. */
     void (*on_settings)(struct h2_session *s);
     /* Frames of the peer were handled, or something was sent: look whether all is done. */
@@ -127,6 +118,7 @@ struct h2_session {
     const struct h1_scratch *scratch;
     struct h2_limits limits;
     struct h2_timing timing;
+    struct h2_guard guard;
 
     enum h2_session_state state;
     enum h2_parting parting;
@@ -237,6 +229,13 @@ nghttp2_session_callbacks *h2_session_callbacks(void);
 void h2_session_on_readable(struct h2_session *s);
 /* Gives bytes to nghttp2. */
 void h2_session_take(struct h2_session *s, struct str bytes);
+
+/* ---- h2_session_guard.c ---- */
+
+/* The peer has done one of `kind`: without a budget left the connection ends, ENHANCE_YOUR_CALM. */
+void h2_session_spend(struct h2_session *s, enum h2_guard_kind kind);
+/* What a frame costs the peer, by its header. */
+void h2_session_charge(struct h2_session *s, const nghttp2_frame_hd *hd);
 
 /* ---- h2_stream.c ---- */
 

@@ -57,12 +57,7 @@ static int on_begin_frame(nghttp2_session *ng, const nghttp2_frame_hd *hd, void 
         h2_session_fail(s, WHY_H2_PROTOCOL, code);
         return NGHTTP2_ERR_CALLBACK_FAILURE;
     }
-    if (s->role->on_frame != NULL) {
-        enum why why = s->role->on_frame(s, hd);
-        if (why != WHY_OK) {
-            h2_session_fail(s, why, NGHTTP2_ENHANCE_YOUR_CALM);
-        }
-    }
+    h2_session_charge(s, hd);
     return go_on(s);
 }
 
@@ -175,11 +170,8 @@ static void on_data_frame(struct h2_session *s, const nghttp2_frame *frame)
     struct h2_stream *st = stream_of(s, frame->hd.stream_id);
     bool ended = (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;
     bool is_empty = frame->hd.length == frame->data.padlen;
-    if (is_empty && !ended && s->role->on_empty != NULL) {
-        enum why why = s->role->on_empty(s);
-        if (why != WHY_OK) {
-            h2_session_fail(s, why, NGHTTP2_ENHANCE_YOUR_CALM);
-        }
+    if (is_empty && !ended) {
+        h2_session_spend(s, H2_GUARD_EMPTY);
     }
     if (st != NULL && ended) {
         h2_stream_on_ended(st);
@@ -301,11 +293,7 @@ static void after_error_sent(struct h2_session *s, const nghttp2_frame *frame)
         return;
     }
     bool is_refusal = code == NGHTTP2_REFUSED_STREAM; /* by nghttp2 or us */
-    enum why (*tell)(struct h2_session *) = is_refusal ? s->role->on_refused : s->role->on_fault;
-    enum why why = tell != NULL ? tell(s) : WHY_OK;
-    if (why != WHY_OK) {
-        h2_session_fail(s, why, NGHTTP2_ENHANCE_YOUR_CALM);
-    }
+    h2_session_spend(s, is_refusal ? H2_GUARD_REFUSED : H2_GUARD_FAULT);
 }
 
 static int on_frame_send(nghttp2_session *ng, const nghttp2_frame *frame, void *user_data)

@@ -105,12 +105,8 @@ void h2_stream_abort(struct h2_stream *st, enum why why, uint32_t code)
 
 void h2_stream_malformed(struct h2_stream *st, enum why why)
 {
-    struct h2_session *s = st->session;
     h2_stream_abort(st, why, NGHTTP2_PROTOCOL_ERROR);
-    enum why end = s->role->on_fault != NULL ? s->role->on_fault(s) : WHY_OK;
-    if (end != WHY_OK) {
-        h2_session_fail(s, end, NGHTTP2_ENHANCE_YOUR_CALM);
-    }
+    h2_session_spend(st->session, H2_GUARD_FAULT);
 }
 
 void h2_stream_on_closed(struct h2_stream *st, uint32_t code)
@@ -122,10 +118,9 @@ void h2_stream_on_closed(struct h2_stream *st, uint32_t code)
     bool is_whole = st->in_ended && st->out == H2_OUT_DONE;
     st->is_open = false;
     drop_out(st);
-    if (is_whole && st->session->role->on_whole != NULL) {
-        st->session->role->on_whole(st->session);
-    }
-    if (!is_whole) {
+    if (is_whole) {
+        h2_guard_served(&st->session->guard);
+    } else {
         enum why why = st->session->role->reset_why(st, code);
         const struct channel_events *events = h2_stream_let_go(st);
         st->is_reset = true;
@@ -324,9 +319,7 @@ int h2_stream_put_data(struct h2_stream *st, const uint8_t *head, size_t len)
     buf_release(&st->out_buf);
     s->held -= len;
     watch_stall(st);
-    if (s->role->on_data_sent != NULL) {
-        s->role->on_data_sent(s, len);
-    }
+    h2_guard_earn(&s->guard, len);
     return 0;
 }
 
