@@ -70,6 +70,7 @@ int err_from_errno(int errno_value);
     X(UNKNOWN_NAME, "unknown_name", 0, "no certificate for the name in the TLS handshake")         \
     X(TLS_ERROR, "tls_error", 0, "TLS error on an open connection")                                \
     X(PLAIN_ON_TLS, "plain_on_tls", 400, "plain HTTP sent to the HTTPS port")                      \
+    X(MEMORY_LIMIT, "memory_limit", 503, "limits.memory reached")                                  \
     X(CONNECTION_LIMIT, "connection_limit", 503, "limits.connections reached")                     \
     X(NO_FD, "no_fd", 503, "no file descriptor left")                                              \
     X(HEADER_TIMEOUT, "header_timeout", 408, "request header not complete within timeouts.header") \

@@ -65,6 +65,7 @@ struct model_limits {
     uint32_t headers;      /* number of fields */
     uint32_t connections;  /* a worker's client connections; 0: auto, from the fd limit */
     uint64_t body_bytes;   /* UINT64_MAX: none */
+    uint64_t memory_bytes; /* of all workers; 0: auto, from the container's limit */
 };
 
 struct model_http2 {

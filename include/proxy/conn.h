@@ -25,6 +25,8 @@ struct conn;
 void conn_new(struct proxy *p, int fd, const struct addr *peer, enum proxy_port port);
 /* Ends it now, with its exchange; safe at any time, freed at the end of the turn. */
 void conn_close(struct conn *c, enum why why);
+/* There is too little memory: ends it if it is idle. */
+void conn_shed(struct conn *c);
 /* The daemon is stopping: no further request after the current one. */
 void conn_drain(struct conn *c);
 

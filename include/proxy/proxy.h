@@ -21,12 +21,20 @@
 
 struct proxy;
 
+/* What the host tells of memory. */
+struct proxy_memory {
+    int fd;                   /* of usage_open; taken */
+    uint64_t container_bytes; /* of usage_container_limit; 0: none */
+    unsigned workers;         /* that share it */
+};
+
 /* What the data path asks of the daemon around it. */
 struct proxy_env {
     struct loop *loop;
     struct slot *slot;
     const struct counters *counters;       /* every process's, `slot` among them */
     const struct tls_ticket_ring *tickets; /* changes in place */
+    const struct proxy_memory *memory;     /* NULL: not known, no limit */
     /* Look for a challenge token in the folder; answered by proxy_challenge_answer. */
     void (*challenge_ask)(void *arg, uint32_t id, struct str token);
     /* DNS should look at this service now. */

@@ -58,6 +58,8 @@
       "Responses to be compressed, by outcome.")                                                   \
     X(GZIP_BUSY, "gzip_responses_total", COUNTER, "outcome=\"busy\"",                              \
       "Responses to be compressed, by outcome.")                                                   \
+    X(MEMORY_HELD, "memory_held_bytes", GAUGE, "",                                                 \
+      "Memory that the workers hold, when last looked at.")                                        \
     X(LINKS_DIALING, "upstream_links", GAUGE, "state=\"dialing\"",                                 \
       "Connections to services by state.")                                                         \
     X(LINKS_BUSY, "upstream_links", GAUGE, "state=\"busy\"", "Connections to services by state.")  \

@@ -166,7 +166,12 @@ static void put_bounds(struct dump *d, const struct model *m)
         dump_put(d, "  connections: %" PRIu32 "\n", m->limits.connections);
     }
     dump_size(d, "  body: ", m->limits.body_bytes);
-    dump_put(d, "\n");
+    if (m->limits.memory_bytes == 0) {
+        dump_put(d, "\n  memory: auto\n");
+    } else {
+        dump_size(d, "\n  memory: ", m->limits.memory_bytes);
+        dump_put(d, "\n");
+    }
 }
 
 static void put_http2(struct dump *d, const struct model_http2 *h)

@@ -156,6 +156,7 @@ static void load_bounds(struct load *l)
     m->limits.headers = load_u32(limits, "limits.headers");
     m->limits.connections = load_u32(limits, "limits.connections");
     m->limits.body_bytes = load_number(limits, "limits.body");
+    m->limits.memory_bytes = load_number(limits, "limits.memory");
 }
 
 static void load_unknown_site(struct load *l)

@@ -8,6 +8,7 @@
 #include "base/list.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/usage.h"
 #include "daemon/generation.h"
 #include "daemon/listeners.h"
 #include "daemon/supervisor.h"
@@ -282,11 +283,17 @@ static const process_fn on[WIRE_COUNT] = {
 
 static void worker_init(struct worker *w)
 {
+    struct proxy_memory memory = {
+        .fd = usage_open(),
+        .container_bytes = usage_container_limit(),
+        .workers = (unsigned)(w->process.args->slots - ROLE_SLOT_WORKERS),
+    };
     struct proxy_env env = {
         .loop = w->process.loop,
         .slot = w->process.slot,
         .counters = &w->process.counters,
         .tickets = &w->tickets,
+        .memory = &memory,
         .challenge_ask = ask_challenge,
         .hurry = hurry,
         .want = want,

@@ -52,7 +52,7 @@ static uint32_t connection_limit(const struct proxy *p)
 
 void conn_new(struct proxy *p, int fd, const struct addr *peer, enum proxy_port port)
 {
-    if (p->current == NULL || p->conn_count >= connection_limit(p)) {
+    if (p->current == NULL || p->conn_count >= connection_limit(p) || proxy_is_full(p)) {
         counter_inc(p->slot, COUNTER_CONNS_REFUSED);
         close(fd);
         return;
@@ -143,6 +143,13 @@ void conn_drain(struct conn *c)
 {
     if (c->http != NULL) {
         server_drain(c->http);
+    }
+}
+
+void conn_shed(struct conn *c)
+{
+    if (c->state == CONN_IDLE) {
+        server_expire(c->http, WHY_MEMORY_LIMIT);
     }
 }
 

@@ -200,6 +200,10 @@ static void to_service(struct exchange *ex, size_t site_index)
         exchange_fail(ex, WHY_NO_ROUTE);
         return;
     }
+    if (proxy_is_full(ex->proxy)) {
+        exchange_fail(ex, WHY_MEMORY_LIMIT);
+        return;
+    }
     ex->use = &ex->settings->uses[site_index][ex->route - ex->site->routes];
     ex->service = ex->route->to.service;
     if (!policy_admit(ex, &ex->route->rules)) {

@@ -13,6 +13,11 @@
 
 #define SCRATCH_BYTES (64 * 1024)
 #define LINK_IDLE_MS  60000
+/* Of a container's memory, what workers may hold: the other processes, kernel buffers and what
+ * comes between two looks need the rest. */
+#define SHARE_PERCENT 75
+/* Idle connections looked at, each time that there is too little memory. */
+#define SHED_MAX 256
 
 struct listening {
     struct list node;
@@ -50,6 +55,9 @@ struct proxy *proxy_new(const struct proxy_env *env)
     p->scratch.bytes = mem_new(SCRATCH_BYTES);
     p->tls_worker = tls_worker_new(p->loop);
     p->auth = policy_auth_new();
+    pressure_init(&p->pressure, env->memory != NULL ? env->memory->fd : -1);
+    p->container_bytes = env->memory != NULL ? env->memory->container_bytes : 0;
+    p->workers = env->memory != NULL ? env->memory->workers : 1;
     list_init(&p->listeners);
     list_init(&p->conns);
     list_init(&p->challenges);
@@ -86,6 +94,7 @@ void proxy_free(struct proxy *p)
     loop_turn(p->loop, false);
     tls_worker_free(p->tls_worker);
     policy_auth_free(p->auth);
+    pressure_fini(&p->pressure);
     for (unsigned i = 0; i < p->deadline_count; i++) {
         deadline_class_free(p->deadlines[i]);
     }
@@ -113,10 +122,42 @@ struct deadline_class *proxy_deadline(struct proxy *p, uint32_t ms)
     return p->deadlines[p->deadline_count++] = deadline_class_new(p->loop, ms);
 }
 
+static uint64_t memory_share(const struct proxy *p, const struct model *m)
+{
+    uint64_t all = m->limits.memory_bytes;
+    if (all == 0) {
+        all = p->container_bytes / 100 * SHARE_PERCENT;
+    }
+    return all / p->workers;
+}
+
+/* The connections that were looked at go to the end: the next look begins with others. */
+static void shed_idle(struct proxy *p)
+{
+    for (uint32_t i = p->conn_count < SHED_MAX ? p->conn_count : SHED_MAX; i > 0; i--) {
+        struct conn_node *node = LIST_FIRST(&p->conns, struct conn_node, list);
+        list_remove(&node->list);
+        list_push_back(&p->conns, &node->list);
+        conn_shed(node->conn);
+    }
+}
+
+bool proxy_is_full(struct proxy *p)
+{
+    if (pressure_look(&p->pressure, loop_now_ms(p->loop))) {
+        counter_set(p->slot, COUNTER_MEMORY_HELD, p->pressure.held_bytes);
+        if (p->pressure.is_high) {
+            shed_idle(p);
+        }
+    }
+    return p->pressure.is_high;
+}
+
 void proxy_set_current(struct proxy *p, struct proxy_settings *s)
 {
     struct proxy_settings *old = p->current;
     p->current = proxy_settings_ref(s);
+    p->pressure.share_bytes = memory_share(p, s->model);
     proxy_settings_unref(old);
 }
 

@@ -4,6 +4,7 @@
 #define HIVEDOOR_SRC_PROXY_PROXY_IMPL_H
 
 #include "base/list.h"
+#include "proxy/pressure.h"
 #include "proxy/proxy.h"
 #include "tls/tls_stream.h"
 
@@ -20,7 +21,10 @@ struct proxy {
     struct h1_scratch scratch;
     struct tls_worker *tls_worker;
     struct upstream *upstream;
-    struct policy_auth *auth;       /* owned */
+    struct policy_auth *auth; /* owned */
+    struct pressure pressure;
+    uint64_t container_bytes;       /* memory, 0: no limit */
+    unsigned workers;               /* that share it */
     unsigned gzip_count;            /* responses that are being compressed */
     struct proxy_settings *current; /* a reference */
     struct list listeners;
@@ -45,6 +49,8 @@ struct conn_node {
 
 /* The class of a duration, made once; a table that is full gives the next longer one. */
 struct deadline_class *proxy_deadline(struct proxy *p, uint32_t ms);
+/* Whether limits.memory is reached: nothing new is begun then. Ends idle connections if so. */
+bool proxy_is_full(struct proxy *p);
 /* A connection has ended: says so to the daemon when it was the last of a drain. */
 void proxy_conn_gone(struct proxy *p);
 

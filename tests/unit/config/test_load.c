@@ -64,6 +64,7 @@ static void test_load_fills_defaults(void **state)
     assert_int_equal(m->limits.headers, 200);
     assert_int_equal(m->limits.connections, 0);
     assert_true(m->limits.body_bytes == UINT64_MAX);
+    assert_int_equal(m->limits.memory_bytes, 0);
     assert_int_equal(m->dns_refresh_ms, 1000);
     assert_int_equal(m->dns_server_count, 0);
     assert_int_equal(m->drain_ms, 8000);
@@ -92,7 +93,7 @@ static void test_load_fills_defaults(void **state)
     "tls: {min: \"1.3\"}\n"                                                                        \
     "timeouts: {handshake: 1s, header: 2s, idle: 3s, attempt: 4ms, connect: 5s, response: 6s, "    \
     "tunnel: 7s}\n"                                                                                \
-    "limits: {header: 8k, headers: 9, connections: 10, body: 11m}\n"                               \
+    "limits: {header: 8k, headers: 9, connections: 10, body: 11m, memory: 64m}\n"                  \
     "dns: {refresh: 2s, servers: [9.9.9.9, \"[::1]:5353\"], tasks: [10.0.0.0/8]}\n"                \
     "drain: {timeout: 30s}\n"                                                                      \
     "log: {level: warn, access: text}\n"                                                           \
@@ -133,6 +134,7 @@ static void test_load_reads_every_key(void **state)
     assert_int_equal(m->timeouts.attempt_ms, 4);
     assert_int_equal(m->limits.headers, 9);
     assert_int_equal(m->limits.connections, 10);
+    assert_int_equal(m->limits.memory_bytes, 64 << 20);
     assert_int_equal(m->dns_server_count, 2);
     assert_addr(&m->dns_servers[0], "9.9.9.9:53");
     assert_addr(&m->dns_servers[1], "[::1]:5353");
@@ -241,6 +243,7 @@ static void assert_models_equal(const struct model *a, const struct model *b)
     assert_int_equal(a->limits.headers, b->limits.headers);
     assert_int_equal(a->limits.connections, b->limits.connections);
     assert_true(a->limits.body_bytes == b->limits.body_bytes);
+    assert_true(a->limits.memory_bytes == b->limits.memory_bytes);
     assert_true(a->workers == b->workers && a->tls_min == b->tls_min);
     assert_true(a->dns_refresh_ms == b->dns_refresh_ms && a->drain_ms == b->drain_ms);
     assert_true(a->log_level == b->log_level && a->access == b->access);
