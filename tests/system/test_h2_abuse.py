@@ -89,16 +89,13 @@ class Attacked:
 
 
 @pytest.fixture
-def attacked(request):
-    """attacked() is the shared door, attacked(extra={...}) one of its own."""
+def attacked(h2, h2_site):
+    """attacked() is the shared door, attacked(extra={...}) one of its own. Both fixtures are
+    asked for by name, so that pytest ends them, and with them the good client's connection, last."""
     made = []
 
     def make(**options):
-        if options:
-            h2 = request.getfixturevalue("h2_site")(environment=SMALL_QUARANTINE, **options)
-        else:
-            h2 = request.getfixturevalue("h2")
-        made.append(Attacked(h2))
+        made.append(Attacked(h2_site(environment=SMALL_QUARANTINE, **options) if options else h2))
         return made[-1]
 
     yield make
