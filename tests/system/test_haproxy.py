@@ -12,6 +12,8 @@ from lib.wait import until
 
 CLIENT = "127.0.0.77"
 CHECK = "check inter 100ms fastinter 50ms"
+REQUEST = """option httpchk
+    http-check send meth GET uri /health ver HTTP/1.1 hdr Host a.test"""
 # How a server line speaks to the door, and whose address arrives then.
 SERVERS = {
     "v1": ("send-proxy", CLIENT),
@@ -22,15 +24,14 @@ SERVERS = {
 CHECKS = {
     "connect": ("", f"{CHECK}"),
     "connect, with a header": ("", f"{CHECK} check-send-proxy"),
-    "request": ("option httpchk GET /health HTTP/1.1\\r\\nHost:\\ a.test", CHECK),
-    "request, with a header": ("option httpchk GET /health HTTP/1.1\\r\\nHost:\\ a.test",
-                               f"{CHECK} check-send-proxy"),
+    "request": (REQUEST, CHECK),
+    "request, with a header": (REQUEST, f"{CHECK} check-send-proxy"),
 }
 TLS_CHECK = f"{CHECK} check-ssl verify none check-sni a.test"
 
 
 class Haproxy(Program):
-    """One frontend; `server` is the rest of the server's line, `option` one of its backend's."""
+    """One frontend; `server` is the rest of the server's line, `option` lines of its backend."""
 
     def __init__(self, port, server, option=""):
         super().__init__()
