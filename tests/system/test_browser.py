@@ -75,7 +75,7 @@ new Promise(resolve => {
 @pytest.mark.parametrize("version", ["h2", "http/1.1"])
 def test_websocket(door, browser, service, version):
     """Chromium takes the HTTP/2 connection that it has (RFC 8441), or one of HTTP/1.1 of its own."""
-    with EchoServer() as echo:
+    with EchoServer(["superchat"]) as echo:
         page = service(handler=lambda request: request.reply(
             200, "<title>page</title>", [("Content-Type", "text/html")]))
         d = door(names=["app.localhost"], extra={"http2": {"enabled": version == "h2"}}, sites={

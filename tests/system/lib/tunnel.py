@@ -182,9 +182,11 @@ class H2Tunnel:
 
 
 class EchoServer:
-    """python3-websockets in a thread of its own: every message comes back, `close` closes."""
+    """python3-websockets in a thread of its own: every message comes back, `close` closes.
+    One with `subprotocols` is for clients that ask for some: newer versions refuse all others."""
 
-    def __init__(self):
+    def __init__(self, subprotocols=None):
+        self.subprotocols = subprotocols
         self.loop = asyncio.new_event_loop()
         self.ready = threading.Event()
         self.closed = []  # close codes seen
@@ -196,7 +198,7 @@ class EchoServer:
     async def main(self):
         self.over = asyncio.Event()
         async with websockets.serve(self.echo, "127.0.0.1", 0, max_size=None,
-                                    subprotocols=["superchat"]) as server:
+                                    subprotocols=self.subprotocols) as server:
             self.url = "http://127.0.0.1:%d" % server.sockets[0].getsockname()[1]
             self.ready.set()
             await self.over.wait()
