@@ -148,6 +148,15 @@ struct rate_cell {
     uint64_t full_ns; /* on the monotonic clock: when the bucket is full again */
 };
 
+/* A worker's requests in flight, by endpoint: see stats/flight. A set is a cache line. */
+#define FLIGHT_SETS 4096
+#define FLIGHT_WAYS 4
+
+struct flight_cell {
+    uint64_t tag;   /* whose it is, if anybody's */
+    uint64_t count; /* 0: free */
+};
+
 struct slot {
     uint64_t values[COUNTER_COUNT];
     uint32_t role;
@@ -164,6 +173,7 @@ struct slot {
     struct series_cell series[SERIES_PER_SLOT];
     uint64_t rate_key[2]; /* of the first slot: the hash key that all tables of rates share */
     struct rate_cell rate[RATE_SETS][RATE_WAYS];
+    struct flight_cell flight[FLIGHT_SETS][FLIGHT_WAYS] __attribute__((aligned(64)));
 };
 
 struct counters {

@@ -11,6 +11,7 @@
 #include "base/arena.h"
 #include "base/err.h"
 #include "base/str.h"
+#include "config/model.h"
 #include "http/channel.h"
 #include "http/h1_client.h"
 #include "loop/deadline.h"
@@ -31,6 +32,7 @@ struct lease;            /* one exchange's use of one link */
 struct upstream_env {
     struct loop *loop;
     struct slot *slot;
+    const struct counters *counters; /* of all workers; NULL: this one is alone */
     const struct h1_scratch *scratch;
     struct tls_worker *tls;            /* for services behind TLS */
     struct deadline_class *idle_class; /* how long an idle link is kept */
@@ -73,7 +75,9 @@ struct lease_want {
     /* From there until requests can be sent: TLS, HTTP/2's greeting. NULL: as the attempt. */
     struct deadline_class *greet_class;
     const struct h1_limits *limits;
-    bool fresh; /* no reused link (a retry after one died) */
+    enum model_balance_kind balance;
+    uint64_t balance_key; /* with MODEL_BALANCE_HASH */
+    bool fresh;           /* no reused link (a retry after one died) */
 };
 
 /*

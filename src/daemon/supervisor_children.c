@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "daemon/challenge_folder.h"
 #include "daemon/spawn.h"
+#include "stats/flight.h"
 #include "supervisor_state.h"
 
 static const char *name_of(const struct child *c, char dst[static ROLE_NAME_MAX])
@@ -449,6 +450,7 @@ static void mark_down(struct child *c, bool crashed)
     struct slot *slot = &c->sup->counters.slots[slot_of(c)];
 
     __atomic_store_n(&slot->state, (uint32_t)SLOT_DOWN, __ATOMIC_RELEASE);
+    flight_clear(slot); /* what died with it is not in flight any more */
     if (crashed) {
         counter_inc(slot, COUNTER_PROCESS_CRASHES);
     }

@@ -66,6 +66,7 @@ struct proxy *proxy_new(const struct proxy_env *env)
     }
     struct upstream_env up = {.loop = p->loop,
                               .slot = p->slot,
+                              .counters = env->counters,
                               .scratch = &p->scratch,
                               .tls = p->tls_worker,
                               .idle_class = proxy_deadline(p, LINK_IDLE_MS),

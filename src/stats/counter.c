@@ -16,6 +16,7 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/map.h"
+#include "stats/flight.h"
 
 enum { TYPE_COUNTER, TYPE_GAUGE };
 
@@ -156,6 +157,9 @@ struct slot *slot_adopt(struct counters *c, size_t index, enum slot_role role, u
         }
     }
     adopt_series(s);
+    if (s->pid != 0) {
+        flight_clear(s);
+    }
     s->role = role;
     s->state = SLOT_STARTING;
     s->pid = getpid();

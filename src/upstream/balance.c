@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "balance.h"
 
+/* So often two are drawn blindly; where most are ejected or tried, one pass over all finds more. */
+#define DRAWS 8
+
 /* xorshift64 (Marsaglia, "Xorshift RNGs", 2003): spreads load, keeps no secret. */
 static uint64_t draw(uint64_t *rng)
 {
@@ -12,49 +15,132 @@ static uint64_t draw(uint64_t *rng)
     return x;
 }
 
-static bool was_tried(const struct endpoint *e, struct endpoint *const *tried, size_t count)
+static size_t draw_below(uint64_t *rng, size_t n)
 {
-    for (size_t i = 0; i < count; i++) {
-        if (tried[i] == e) {
+    return (size_t)((draw(rng) >> 32) * n >> 32);
+}
+
+static bool was_tried(const struct balance_ask *ask, const struct endpoint *e)
+{
+    for (size_t i = 0; i < ask->tried_count; i++) {
+        if (ask->tried[i] == e) {
             return true;
         }
     }
     return false;
 }
 
-struct endpoint *balance_pick(const struct endpoint_set *set, struct endpoint *const *tried,
-                              size_t tried_count, uint64_t now_ms, uint64_t *rng)
+static bool may_take(const struct balance_ask *ask, struct endpoint *e)
 {
-    /* One pass draws two of the eligible ones, each pair equally likely (reservoir sampling), and
-     * remembers the least bad of the ejected ones. */
+    return endpoint_is_eligible(e, ask->now_ms) && !was_tried(ask, e);
+}
+
+/* It has not taken a connection yet, and a request is finding out whether it does. */
+static bool is_on_trial(const struct endpoint *e)
+{
+    return e->state == EP_UNKNOWN && e->active > 0;
+}
+
+static struct endpoint *lesser(struct endpoint *a, struct endpoint *b, uint64_t *rng)
+{
+    if (is_on_trial(a) != is_on_trial(b)) {
+        return is_on_trial(a) ? b : a;
+    }
+    uint64_t load_a = endpoint_load(a);
+    uint64_t load_b = endpoint_load(b);
+    if (load_a != load_b) {
+        return load_a < load_b ? a : b;
+    }
+    return draw(rng) >> 32 & 1 ? a : b;
+}
+
+/* One pass draws two of the eligible ones, each pair equally likely (reservoir sampling), and
+ * remembers the least bad of the ejected ones. */
+static struct endpoint *pick_among_all(const struct balance_ask *ask, struct balance *b)
+{
     struct endpoint *drawn[2] = {NULL, NULL};
     struct endpoint *least_bad = NULL;
     size_t seen = 0;
-    for (size_t i = 0; i < set->count; i++) {
-        struct endpoint *e = set->endpoints[i];
-        if (was_tried(e, tried, tried_count)) {
+    for (size_t i = 0; i < ask->set->count; i++) {
+        struct endpoint *e = ask->set->endpoints[i];
+        if (was_tried(ask, e)) {
             continue;
         }
-        if (!endpoint_is_eligible(e, now_ms)) {
+        if (!endpoint_is_eligible(e, ask->now_ms)) {
             if (least_bad == NULL || e->ejected_until_ms < least_bad->ejected_until_ms) {
                 least_bad = e;
             }
             continue;
         }
-        size_t at = seen < 2 ? seen : (size_t)(draw(rng) % (seen + 1));
+        size_t at = seen < 2 ? seen : draw_below(&b->rng, seen + 1);
         if (at < 2) {
             drawn[at] = e;
         }
         seen++;
     }
-    if (seen == 0) {
-        return least_bad;
+    if (seen < 2) {
+        return seen == 1 ? drawn[0] : least_bad;
     }
-    if (seen == 1) {
-        return drawn[0];
+    return lesser(drawn[0], drawn[1], &b->rng);
+}
+
+static struct endpoint *pick_least(const struct balance_ask *ask, struct balance *b)
+{
+    const struct endpoint_set *set = ask->set;
+    for (int i = 0; i < DRAWS && set->count > 1; i++) {
+        size_t first = draw_below(&b->rng, set->count);
+        size_t second = (first + 1 + draw_below(&b->rng, set->count - 1)) % set->count;
+        struct endpoint *one = set->endpoints[first];
+        struct endpoint *other = set->endpoints[second];
+        if (may_take(ask, one) && may_take(ask, other)) {
+            return lesser(one, other, &b->rng);
+        }
     }
-    if (drawn[0]->active != drawn[1]->active) {
-        return drawn[0]->active < drawn[1]->active ? drawn[0] : drawn[1];
+    return pick_among_all(ask, b);
+}
+
+static struct endpoint *pick_next(const struct balance_ask *ask, struct balance *b)
+{
+    const struct endpoint_set *set = ask->set;
+    for (size_t i = 0; i < set->count; i++) {
+        struct endpoint *e = set->endpoints[b->turn++ % set->count];
+        if (may_take(ask, e) && !is_on_trial(e)) {
+            return e;
+        }
     }
-    return drawn[draw(rng) >> 32 & 1];
+    return pick_among_all(ask, b);
+}
+
+/* The finalizer of SplitMix64 (Steele, Lea, Flood, 2014): every bit of the sum decides. */
+static uint64_t score(const struct endpoint *e, uint64_t key)
+{
+    uint64_t x = (e->hash ^ key) + UINT64_C(0x9e3779b97f4a7c15);
+    x = (x ^ x >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+    x = (x ^ x >> 27) * UINT64_C(0x94d049bb133111eb);
+    return x ^ x >> 31;
+}
+
+static struct endpoint *pick_for_key(const struct balance_ask *ask, struct balance *b)
+{
+    struct endpoint *best = NULL;
+    uint64_t best_score = 0;
+    for (size_t i = 0; i < ask->set->count; i++) {
+        struct endpoint *e = ask->set->endpoints[i];
+        uint64_t s = score(e, ask->key);
+        if ((best == NULL || s > best_score) && may_take(ask, e)) {
+            best = e;
+            best_score = s;
+        }
+    }
+    return best != NULL ? best : pick_among_all(ask, b);
+}
+
+struct endpoint *balance_pick(const struct balance_ask *ask, struct balance *b)
+{
+    switch (ask->kind) {
+    case MODEL_BALANCE_LEAST: break;
+    case MODEL_BALANCE_ROUND_ROBIN: return pick_next(ask, b);
+    case MODEL_BALANCE_HASH: return pick_for_key(ask, b);
+    }
+    return pick_least(ask, b);
 }

@@ -2,11 +2,16 @@
 #include "endpoint.h"
 
 #include "base/buf.h"
+#include "base/map.h"
 #include "base/mem.h"
 #include "stats/text.h"
 
 #include <stdlib.h>
 #include <string.h>
+
+/* No secret: all doors and their successors must agree on where a client belongs, and whoever
+ * chooses what is hashed can send the same again anyway. */
+static const uint64_t hash_key[2] = {UINT64_C(0x68697665646f6f72), UINT64_C(0x62616c616e636521)};
 
 /* The cell of one family for this endpoint, with the reason as a third label if there is one. */
 static uint64_t *cell(const struct endpoint *e, enum series which, const char *reason)
@@ -25,6 +30,17 @@ static uint64_t *cell(const struct endpoint *e, enum series which, const char *r
     return found;
 }
 
+/* The same service and address in every worker. */
+static uint64_t tag_of(const struct endpoint *e)
+{
+    struct buf key;
+    buf_init(&key, 4096);
+    int err = buf_printf(&key, "%s %s", e->service, e->text);
+    uint64_t tag = flight_tag(&e->flight, err == OK ? buf_str(&key) : str_of(e->text));
+    buf_fini(&key);
+    return tag;
+}
+
 struct endpoint *endpoint_new(const struct endpoint_owner *owner, const struct addr *addr)
 {
     struct endpoint *e = NEW(struct endpoint);
@@ -35,6 +51,9 @@ struct endpoint *endpoint_new(const struct endpoint_owner *owner, const struct a
     e->service = str_dup(owner->label);
     e->is_made = owner->is_made;
     e->slot = owner->slot;
+    e->flight = (struct flight_tables){.all = owner->counters, .own = owner->slot};
+    e->tag = tag_of(e);
+    e->hash = map_hash_with(hash_key, str_of(e->text));
     list_init(&e->links);
     e->requests = cell(e, SERIES_UPSTREAM_REQUESTS, NULL);
     e->connects = cell(e, SERIES_UPSTREAM_CONNECTS, NULL);
@@ -107,9 +126,15 @@ void endpoint_failed(struct endpoint *e, enum why why, bool eject, uint64_t now_
     endpoint_set_state(e, EP_DOWN);
 }
 
+uint64_t endpoint_load(const struct endpoint *e)
+{
+    return e->active + flight_elsewhere(&e->flight, e->tag);
+}
+
 void endpoint_enter(struct endpoint *e)
 {
     e->active++;
+    flight_enter(&e->flight, e->tag);
     cell_add(e->in_flight, 1);
 }
 
@@ -117,5 +142,6 @@ void endpoint_leave(struct endpoint *e)
 {
     REQUIRE(e->active > 0);
     e->active--;
+    flight_leave(&e->flight, e->tag);
     cell_add(e->in_flight, UINT64_MAX);
 }

@@ -16,6 +16,7 @@
 #include "base/list.h"
 #include "base/str.h"
 #include "stats/counter.h"
+#include "stats/flight.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -32,6 +33,7 @@ struct endpoint_owner {
     struct slot *slot;
     struct str label; /* of the service */
     bool is_made;     /* all endpoints of all names that a pattern makes share their series */
+    const struct counters *counters; /* of all workers; NULL: this one is alone */
 };
 
 struct endpoint {
@@ -41,13 +43,16 @@ struct endpoint {
     char text[ADDR_TEXT_MAX]; /* "10.0.1.5:5000" */
     char *service;            /* owned, for labels */
     bool is_made;
-    struct slot *slot;         /* borrowed */
-    unsigned active;           /* requests of this worker dialing for or using a link to it */
-    unsigned failures;         /* in a row */
-    uint64_t ejected_until_ms; /* with EP_DOWN */
-    struct list links;         /* to lend, newest first; see pool */
-    size_t idle_count;         /* of them all: those that nobody uses */
-    uint64_t *requests;        /* cells of the slot */
+    struct slot *slot;           /* borrowed */
+    struct flight_tables flight; /* borrowed */
+    uint64_t tag;                /* in them */
+    uint64_t hash;               /* of the address: the same in every door */
+    unsigned active;             /* requests of this worker dialing for or using a link to it */
+    unsigned failures;           /* in a row */
+    uint64_t ejected_until_ms;   /* with EP_DOWN */
+    struct list links;           /* to lend, newest first; see pool */
+    size_t idle_count;           /* of them all: those that nobody uses */
+    uint64_t *requests;          /* cells of the slot */
     uint64_t *connects;
     uint64_t *in_flight;
 };
@@ -67,6 +72,8 @@ void endpoint_connected(struct endpoint *e);
 void endpoint_served(struct endpoint *e);
 /* Counts a failure for the metrics; ejects the endpoint if `eject`. */
 void endpoint_failed(struct endpoint *e, enum why why, bool eject, uint64_t now_ms);
+/* Requests of all workers in flight to it. */
+uint64_t endpoint_load(const struct endpoint *e);
 /* A request is dialing for or uses a link to it, or no longer. */
 void endpoint_enter(struct endpoint *e);
 void endpoint_leave(struct endpoint *e);

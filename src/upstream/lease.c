@@ -198,8 +198,13 @@ static bool try_endpoint(struct lease *l, struct endpoint *e)
 static struct endpoint *pick(struct lease *l)
 {
     struct upstream *u = l->service->upstream;
-    return balance_pick(l->service->set, l->tried, l->tried_count, loop_now_ms(u->env.loop),
-                        &u->rng);
+    const struct balance_ask ask = {.set = l->service->set,
+                                    .tried = l->tried,
+                                    .tried_count = l->tried_count,
+                                    .now_ms = loop_now_ms(u->env.loop),
+                                    .kind = l->want.balance,
+                                    .key = l->want.balance_key};
+    return balance_pick(&ask, &l->service->balance);
 }
 
 static void on_step(void *arg)

@@ -3,6 +3,7 @@
 #ifndef HIVEDOOR_SRC_UPSTREAM_SERVICE_H
 #define HIVEDOOR_SRC_UPSTREAM_SERVICE_H
 
+#include "balance.h"
 #include "base/bucket.h"
 #include "base/list.h"
 #include "endpoint_set.h"
@@ -25,7 +26,7 @@ struct upstream {
     struct map *transports; /* by key; of struct transport */
     size_t leases;          /* alive */
     struct list ending;     /* links that nobody has any more and that still send */
-    uint64_t rng;           /* of balance */
+    uint64_t rng;           /* the services' balances begin with numbers of it */
 };
 
 struct upstream_service {
@@ -36,6 +37,7 @@ struct upstream_service {
     char *label;               /* what its series are called, owned: the name, or a pattern */
     bool is_literal;           /* its endpoint is fixed: no DNS to hurry */
     struct endpoint_set *set;  /* NULL until the first was published */
+    struct balance balance;    /* of its endpoints */
     struct list waiting;       /* leases that wait for that */
 
     /* of made ones */

@@ -30,6 +30,8 @@ struct upstream_service *upstream_service_new(struct upstream *u, struct map *ho
     s->upstream = u;
     s->home = home;
     s->name = str_dup(name);
+    u->rng += 2; /* stays odd */
+    s->balance = (struct balance){.rng = u->rng, .turn = u->rng};
     s->label = str_dup(label);
     list_init(&s->waiting);
     list_init(&s->made);
@@ -61,8 +63,10 @@ static void publish(struct upstream_service *s, struct endpoint_set *set)
 
 static void replace(struct upstream_service *s, const struct addr *addrs, size_t count)
 {
-    const struct endpoint_owner owner = {
-        .slot = s->upstream->env.slot, .label = str_of(s->label), .is_made = s->is_made};
+    const struct endpoint_owner owner = {.slot = s->upstream->env.slot,
+                                         .counters = s->upstream->env.counters,
+                                         .label = str_of(s->label),
+                                         .is_made = s->is_made};
     publish(s, endpoint_set_new(s->set, &owner, addrs, count));
     lease_wake_all(s);
 }

@@ -15,7 +15,7 @@
 struct rig {
     struct counters counters;
     struct endpoint_set *set;
-    uint64_t rng;
+    struct balance balance;
 };
 
 static void rig_init(struct rig *r)
@@ -24,11 +24,12 @@ static void rig_init(struct rig *r)
     for (size_t i = 0; i < COUNT; i++) {
         assert_int_equal(addr_parse_ip(STR("127.0.0.1"), (uint16_t)(1000 + i), &addrs[i]), OK);
     }
-    assert_int_equal(counters_create(1, &r->counters), OK);
+    assert_int_equal(counters_create(2, &r->counters), OK);
     struct slot *slot = slot_adopt(&r->counters, 0, SLOT_WORKER, 0);
-    r->set = endpoint_set_new(NULL, &(struct endpoint_owner){.slot = slot, .label = STR("app:80")},
-                              addrs, COUNT);
-    r->rng = 88172645463325252U;
+    const struct endpoint_owner owner = {
+        .slot = slot, .counters = &r->counters, .label = STR("app:80")};
+    r->set = endpoint_set_new(NULL, &owner, addrs, COUNT);
+    r->balance = (struct balance){.rng = 88172645463325252U};
 }
 
 static void rig_fini(struct rig *r)
@@ -39,7 +40,127 @@ static void rig_fini(struct rig *r)
 
 static struct endpoint *pick(struct rig *r, size_t tried, uint64_t now_ms)
 {
-    return balance_pick(r->set, r->set->endpoints, tried, now_ms, &r->rng);
+    const struct balance_ask ask = {
+        .set = r->set, .tried = r->set->endpoints, .tried_count = tried, .now_ms = now_ms};
+    return balance_pick(&ask, &r->balance);
+}
+
+static size_t index_of(const struct endpoint *e)
+{
+    return addr_port(&e->addr) - 1000U;
+}
+
+static struct endpoint *pick_as(struct rig *r, enum model_balance_kind kind, uint64_t key)
+{
+    const struct balance_ask ask = {.set = r->set, .kind = kind, .key = key};
+    return balance_pick(&ask, &r->balance);
+}
+
+/* The requests of another worker count as one's own do. */
+static void test_balance_sees_other_workers(void **state)
+{
+    (void)state;
+    struct rig r;
+    rig_init(&r);
+    const struct flight_tables other = {&r.counters, slot_adopt(&r.counters, 1, SLOT_WORKER, 1)};
+    flight_enter(&other, r.set->endpoints[1]->tag);
+    for (int i = 0; i < 1000; i++) {
+        assert_ptr_not_equal(pick(&r, 0, 0), r.set->endpoints[1]);
+    }
+    flight_clear(other.own);
+    unsigned hits = 0;
+    for (int i = 0; i < 1000; i++) {
+        hits += pick(&r, 0, 0) == r.set->endpoints[1];
+    }
+    assert_in_range(hits, 150, 350);
+    rig_fini(&r);
+}
+
+/* While one request finds out whether a new endpoint takes connections, no other goes there. */
+static void test_balance_tries_a_new_one_first(void **state)
+{
+    (void)state;
+    struct rig r;
+    rig_init(&r);
+    for (size_t i = 1; i < COUNT; i++) {
+        endpoint_connected(r.set->endpoints[i]);
+        endpoint_enter(r.set->endpoints[i]);
+        endpoint_enter(r.set->endpoints[i]);
+    }
+    endpoint_enter(r.set->endpoints[0]);
+    for (int i = 0; i < 1000; i++) {
+        assert_ptr_not_equal(pick(&r, 0, 0), r.set->endpoints[0]);
+        assert_ptr_not_equal(pick_as(&r, MODEL_BALANCE_ROUND_ROBIN, 0), r.set->endpoints[0]);
+    }
+    endpoint_connected(r.set->endpoints[0]);
+    unsigned hits = 0;
+    for (int i = 0; i < 1000; i++) {
+        hits += pick(&r, 0, 0) == r.set->endpoints[0];
+    }
+    assert_in_range(hits, 400, 600); /* it is one of the two drawn in half of all cases */
+    for (size_t i = 0; i < COUNT; i++) {
+        while (r.set->endpoints[i]->active > 0) {
+            endpoint_leave(r.set->endpoints[i]);
+        }
+    }
+    rig_fini(&r);
+}
+
+static void test_balance_takes_turns(void **state)
+{
+    (void)state;
+    struct rig r;
+    rig_init(&r);
+    unsigned hits[COUNT] = {0};
+    for (int i = 0; i < 40; i++) {
+        hits[index_of(pick_as(&r, MODEL_BALANCE_ROUND_ROBIN, 0))]++;
+    }
+    for (size_t i = 0; i < COUNT; i++) {
+        assert_int_equal(hits[i], 10);
+    }
+    endpoint_failed(r.set->endpoints[1], WHY_CONNECT_REFUSED, true, 0);
+    for (int i = 0; i < 40; i++) {
+        assert_ptr_not_equal(pick_as(&r, MODEL_BALANCE_ROUND_ROBIN, 0), r.set->endpoints[1]);
+    }
+    rig_fini(&r);
+}
+
+#define KEYS 4000
+
+/* An endpoint that is lost moves its own keys, evenly, and no others; they come back with it. */
+static void test_balance_hash_moves_only_what_it_must(void **state)
+{
+    (void)state;
+    struct rig r;
+    rig_init(&r);
+    static size_t before[KEYS];
+    unsigned hits[COUNT] = {0};
+    for (uint64_t k = 0; k < KEYS; k++) {
+        before[k] = index_of(pick_as(&r, MODEL_BALANCE_HASH, k));
+        hits[before[k]]++;
+    }
+    for (size_t i = 0; i < COUNT; i++) {
+        assert_in_range(hits[i], KEYS / COUNT * 8 / 10, KEYS / COUNT * 12 / 10);
+    }
+    endpoint_failed(r.set->endpoints[2], WHY_CONNECT_REFUSED, true, 0);
+    unsigned moved[COUNT] = {0};
+    for (uint64_t k = 0; k < KEYS; k++) {
+        size_t now = index_of(pick_as(&r, MODEL_BALANCE_HASH, k));
+        assert_int_not_equal(now, 2);
+        if (before[k] == 2) {
+            moved[now]++;
+        } else {
+            assert_int_equal(now, before[k]);
+        }
+    }
+    for (size_t i = 0; i < COUNT; i++) {
+        assert_in_range(moved[i], i == 2 ? 0 : hits[2] / 4, i == 2 ? 0 : hits[2] / 2);
+    }
+    endpoint_served(r.set->endpoints[2]);
+    for (uint64_t k = 0; k < KEYS; k++) {
+        assert_int_equal(index_of(pick_as(&r, MODEL_BALANCE_HASH, k)), before[k]);
+    }
+    rig_fini(&r);
 }
 
 static void test_balance_spreads_and_avoids_the_busiest(void **state)
@@ -50,7 +171,7 @@ static void test_balance_spreads_and_avoids_the_busiest(void **state)
     unsigned hits[COUNT] = {0};
     for (int i = 0; i < 4000; i++) {
         const struct endpoint *e = pick(&r, 0, 0);
-        hits[addr_port(&e->addr) - 1000]++;
+        hits[index_of(e)]++;
     }
     for (size_t i = 0; i < COUNT; i++) {
         assert_in_range(hits[i], 800, 1200);
@@ -140,6 +261,10 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_balance_spreads_and_avoids_the_busiest),
+        cmocka_unit_test(test_balance_sees_other_workers),
+        cmocka_unit_test(test_balance_tries_a_new_one_first),
+        cmocka_unit_test(test_balance_takes_turns),
+        cmocka_unit_test(test_balance_hash_moves_only_what_it_must),
         cmocka_unit_test(test_balance_skips_tried_and_ejected),
         cmocka_unit_test(test_endpoint_ejection_grows_and_ends),
         cmocka_unit_test(test_endpoint_set_takes_over_by_address),
