@@ -37,7 +37,7 @@ struct tls_cert {
     size_t name_count;
     struct str chain[TLS_CHAIN_MAX]; /* DER, leaf first */
     size_t chain_count;
-    struct str key; /* PKCS#8 DER in secret memory; empty in the keeper */
+    struct str key; /* DER in secret memory, as it came; empty in the keeper */
 };
 
 /* "ecdsa", "rsa". */
@@ -63,14 +63,9 @@ void tls_cert_pack(const struct tls_cert *c, struct packer *p, bool with_key);
 /* Copies out of the bundle without parsing any X.509; ERR_SYNTAX on nonsense. */
 int tls_cert_unpack(struct unpacker *u, struct tls_cert **out_cert) MUST_USE;
 
-/*
- * For tls_match: the SHA-256 of the public key (as SubjectPublicKeyInfo) that belongs to a private
- * key in PKCS#8, PKCS#1 or SEC 1 form; a certificate's own is tls_cert_spki. ERR_SYNTAX when it
- * does not decode.
- */
+/* For tls_gather: a digest of the public key that belongs to a private one in PKCS#8, PKCS#1 or SEC
+ * 1 form, as in tls_x509. ERR_SYNTAX when it does not decode. */
 int tls_cert_key_id(struct str key_der, uint8_t out_id[static 32]) MUST_USE;
-struct x509_st;
-int tls_cert_spki(struct x509_st *x, uint8_t out_id[static 32]) MUST_USE;
 /* For tls_ctx: leaf, chain and key into an SSL_CTX, which copies what it needs. ERR_TLS; the
  * OpenSSL error is left on the queue. */
 struct ssl_ctx_st;

@@ -4,8 +4,6 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 #include "base/err.h"
 
@@ -42,33 +40,6 @@ void *mem_dup(const void *src, size_t len)
     }
     p[len] = '\0';
     return p;
-}
-
-/* Whole pages, so that MADV_DONTDUMP covers the secret and nothing else. */
-static size_t secret_bytes(size_t size)
-{
-    size_t page = (size_t)sysconf(_SC_PAGESIZE);
-    REQUIRE(size <= SIZE_MAX - page);
-    return size == 0 ? page : (size + page - 1) / page * page;
-}
-
-void *mem_secret_new(size_t size)
-{
-    size_t total = secret_bytes(size);
-    void *p = mmap(NULL, total, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    REQUIRE(p != MAP_FAILED);
-    /* A host without the advice still has the memory: nothing to do about it here. */
-    (void)madvise(p, total, MADV_DONTDUMP);
-    return p;
-}
-
-void mem_secret_free(void *ptr, size_t size)
-{
-    if (ptr == NULL) {
-        return;
-    }
-    mem_wipe(ptr, size);
-    (void)munmap(ptr, secret_bytes(size));
 }
 
 void mem_wipe(void *ptr, size_t size)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "daemon/generation.h"
 
+#include <malloc.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
@@ -45,6 +46,8 @@ static void on_free(void *arg, uint64_t number)
         log_field_int(&line, "generation", (int64_t)number);
         log_field_ms(&line, "retired_for_ms", clock_us() - g->retired_us);
         log_end(&line);
+        /* Thousands of certificates and sites are gone at once, and will not come back soon. */
+        (void)malloc_trim(0);
     }
     free(g);
 }

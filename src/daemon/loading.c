@@ -71,7 +71,7 @@ static void drop_cert(struct tls_set *set, const struct tls_cert *bad, struct di
 }
 
 /* Builds what a worker will build. ERR_MISMATCH: `out_bad` is a certificate that does not serve. */
-static int try_once(const struct model *m, const struct tls_set *set,
+static int try_once(const struct model *m, const struct tls_set *set, const struct tls_set *known,
                     const struct tls_cert **out_bad)
 {
     static const char *const protocols[] = {"http/1.1", NULL};
@@ -95,7 +95,7 @@ static int try_once(const struct model *m, const struct tls_set *set,
     err = tls_server_new(set, &settings, &server);
     if (err == OK) {
         const struct tls_cert *bad = NULL;
-        err = tls_server_verify(server, &bad);
+        err = tls_server_verify(server, known, &bad);
         *out_bad = bad;
         tls_server_unref(server);
     }
@@ -104,14 +104,15 @@ static int try_once(const struct model *m, const struct tls_set *set,
     return err;
 }
 
-static int prove(const struct model *m, struct tls_set *set, struct diags *diags)
+static int prove(const struct model *m, struct tls_set *set, const struct tls_set *known,
+                 struct diags *diags)
 {
     int err;
 
     route_table_free(route_table_new(m));
     do {
         const struct tls_cert *bad = NULL;
-        err = try_once(m, set, &bad);
+        err = try_once(m, set, known, &bad);
         if (err != OK && bad == NULL) {
             struct diag_place place = {STR("certificates"), 0, 0};
             diags_add(diags, DIAG_ERROR, place, "TLS cannot be set up: %s", err_text(err));
@@ -186,7 +187,7 @@ int loading_run(const struct loading_want *want, struct diags *diags, struct loa
         sign_missing(want, l.model, &l.certs, diags);
     }
     store_report_missing(want->config_path, l.model, &l.certs, diags);
-    err = prove(l.model, &l.certs, diags);
+    err = prove(l.model, &l.certs, want->previous, diags);
     if (err != OK) {
         loading_fini(&l);
         return err;

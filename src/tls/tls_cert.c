@@ -2,21 +2,20 @@
 #include "tls/tls_cert.h"
 
 #include <openssl/bio.h>
-#include <openssl/bn.h>
 #include <openssl/crypto.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/sha.h>
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
-#include <openssl/x509v3.h>
+#include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "base/arena.h"
 #include "base/list.h"
 #include "base/mem.h"
 #include "tls/tls_hello.h"
+#include "tls/tls_x509.h"
 
 #define DER_MAX    (64 * 1024)
 #define KEY_MAX    (16 * 1024)
@@ -48,19 +47,6 @@ static void box_free(struct cert_box *box)
 const char *tls_key_kind_text(enum tls_key_kind kind)
 {
     return kind == TLS_KEY_RSA ? "rsa" : "ecdsa";
-}
-
-static int kind_of(const EVP_PKEY *key, enum tls_key_kind *out_kind)
-{
-    if (key != NULL && EVP_PKEY_get_base_id(key) == EVP_PKEY_EC) {
-        *out_kind = TLS_KEY_ECDSA;
-        return OK;
-    }
-    if (key != NULL && EVP_PKEY_get_base_id(key) == EVP_PKEY_RSA) {
-        *out_kind = TLS_KEY_RSA;
-        return OK;
-    }
-    return ERR_UNSUPPORTED;
 }
 
 static X509 *parse_x509(struct str der)
@@ -101,77 +87,71 @@ static EVP_PKEY *parse_key(struct str der)
     return key;
 }
 
-static int public_id(EVP_PKEY *key, uint8_t out_id[static 32])
-{
-    unsigned char *der = NULL;
-    int len = key == NULL ? -1 : i2d_PUBKEY(key, &der);
-
-    if (len <= 0) {
-        ERR_clear_error();
-        return ERR_SYNTAX;
-    }
-    SHA256(der, (size_t)len, out_id);
-    OPENSSL_free(der);
-    return OK;
-}
-
-int tls_cert_key_id(struct str key_der, uint8_t out_id[static 32])
+/* OpenSSL's word on a key that does not carry its public part, or is neither RSA nor EC. */
+static int slow_key_id(struct str key_der, uint8_t out_id[static TLS_PUBLIC_ID], bool *out_is_ours)
 {
     EVP_PKEY *key = parse_key(key_der);
-    int rc = public_id(key, out_id);
+    unsigned char *der = NULL;
+    enum tls_key_kind kind;
+    int len = key == NULL ? -1 : i2d_PUBKEY(key, &der);
+    int rc = ERR_SYNTAX;
 
+    if (len > 0) {
+        rc = tls_x509_public_id(str_n((const char *)der, (size_t)len), out_id, out_is_ours, &kind);
+    }
+    OPENSSL_free(der);
     EVP_PKEY_free(key);
+    ERR_clear_error();
     return rc;
 }
 
-int tls_cert_spki(struct x509_st *x, uint8_t out_id[static 32])
+static int key_id(struct str key_der, uint8_t out_id[static TLS_PUBLIC_ID], bool *out_is_ours)
 {
-    EVP_PKEY *key = X509_get0_pubkey(x);
-    if (key == NULL) {
-        ERR_clear_error();
-        return ERR_UNSUPPORTED;
-    }
-    return public_id(key, out_id);
-}
-
-static int unix_time(const ASN1_TIME *t, int64_t *out_seconds)
-{
-    struct tm tm = {0};
-    if (ASN1_TIME_to_tm(t, &tm) != 1) {
-        ERR_clear_error();
+    if (!is_plain_key(key_der)) {
         return ERR_SYNTAX;
     }
-    *out_seconds = (int64_t)timegm(&tm);
-    return OK;
+    int rc = tls_x509_key_id(key_der, out_id);
+    *out_is_ours = rc == OK;
+    return rc == ERR_AGAIN ? slow_key_id(key_der, out_id, out_is_ours) : rc;
 }
 
-static struct str issuer_line(struct arena *a, const X509 *x)
+int tls_cert_key_id(struct str key_der, uint8_t out_id[static TLS_PUBLIC_ID])
 {
+    bool is_ours;
+    return key_id(key_der, out_id, &is_ours);
+}
+
+/* RFC 2253 form: control characters come out escaped, so the line is fit for a log. */
+static struct str issuer_line(struct arena *a, struct str der)
+{
+    const unsigned char *p = (const unsigned char *)der.ptr;
+    X509_NAME *name = d2i_X509_NAME(NULL, &p, (long)der.len);
     BIO *bio = BIO_new(BIO_s_mem());
     char *text = NULL;
     struct str line = STR("");
 
     REQUIRE(bio != NULL);
-    /* RFC 2253 form: control characters come out escaped, so the line is fit for a log. */
-    if (X509_NAME_print_ex(bio, X509_get_issuer_name(x), 0, XN_FLAG_RFC2253) >= 0) {
+    if (name != NULL && X509_NAME_print_ex(bio, name, 0, XN_FLAG_RFC2253) >= 0) {
         long len = BIO_get_mem_data(bio, &text);
         line = arena_dup(a, str_sub(str_n(text, (size_t)len), 0, TEXT_MAX));
     }
     ERR_clear_error();
     BIO_free(bio);
+    X509_NAME_free(name);
     return line;
 }
 
-static struct str serial_hex(struct arena *a, const X509 *x)
+static struct str serial_hex(struct arena *a, struct str serial)
 {
-    BIGNUM *bn = ASN1_INTEGER_to_BN(X509_get0_serialNumber(x), NULL);
-    char *hex = bn == NULL ? NULL : BN_bn2hex(bn);
-    struct str serial = arena_dup(a, str_sub(str_of(hex == NULL ? "" : hex), 0, SERIAL_MAX));
-
-    OPENSSL_free(hex);
-    BN_free(bn);
-    ERR_clear_error();
-    return serial;
+    while (serial.len > 1 && serial.ptr[0] == '\0') {
+        serial = str_from(serial, 1);
+    }
+    serial = str_sub(serial, 0, SERIAL_MAX / 2);
+    char *hex = arena_alloc(a, 2 * serial.len + 1);
+    for (size_t i = 0; i < serial.len; i++) {
+        (void)snprintf(hex + 2 * i, 3, "%02X", (unsigned char)serial.ptr[i]);
+    }
+    return str_n(hex, 2 * serial.len);
 }
 
 static int compare_names(const void *a, const void *b)
@@ -179,47 +159,49 @@ static int compare_names(const void *a, const void *b)
     return str_cmp(*(const struct str *)a, *(const struct str *)b);
 }
 
-/* One dNSName in lower case, if it can be a name that a client asks for. */
-static bool take_name(struct arena *a, const GENERAL_NAME *gn, struct str *out_name)
+/* A dNSName in lower case, if it can be a name that a client asks for. */
+static bool take_name(struct arena *a, struct str written, struct str *out_name)
 {
     char lower[TLS_NAME_MAX];
-    int type = 0;
-    const ASN1_STRING *value = GENERAL_NAME_get0_value(gn, &type);
 
-    if (type != GEN_DNS || value == NULL) {
+    if (written.len < 1 || written.len > sizeof(lower)) {
         return false;
     }
-    size_t len = (size_t)ASN1_STRING_length(value);
-    if (len < 1 || len > sizeof(lower)) {
+    for (size_t i = 0; i < written.len; i++) {
+        lower[i] = chr_lower(written.ptr[i]);
+    }
+    if (!tls_hello_is_host(str_n(lower, written.len), true)) {
         return false;
     }
-    for (size_t i = 0; i < len; i++) {
-        lower[i] = chr_lower((char)ASN1_STRING_get0_data(value)[i]);
-    }
-    if (!tls_hello_is_host(str_n(lower, len), true)) {
-        return false;
-    }
-    *out_name = arena_dup(a, str_n(lower, len));
+    *out_name = arena_dup(a, str_n(lower, written.len));
     return true;
 }
 
+static size_t count_names(struct str rest)
+{
+    struct str name;
+    size_t n = 0;
+    while (tls_x509_next_name(&rest, &name)) {
+        n++;
+    }
+    return n;
+}
+
 /* The dNSNames, sorted and without repetition, so that tls_cert_covers can search by halves. */
-static int read_names(struct cert_box *box, X509 *x)
+static int read_names(struct cert_box *box, const struct tls_x509 *x)
 {
     struct tls_cert *c = &box->cert;
-    GENERAL_NAMES *san = X509_get_ext_d2i(x, NID_subject_alt_name, NULL, NULL);
-    int total = san == NULL ? 0 : sk_GENERAL_NAME_num(san);
-    int rc = OK;
-
-    ERR_clear_error();
-    if (total > TLS_NAMES_MAX) {
-        rc = ERR_LIMIT;
-        goto out;
-    }
-    c->names = arena_alloc(&box->arena, sizeof(struct str) * (size_t)(total + 1));
+    struct str rest = x->names;
+    struct str name;
+    size_t total = count_names(rest);
     size_t n = 0;
-    for (int i = 0; i < total; i++) {
-        if (take_name(&box->arena, sk_GENERAL_NAME_value(san, i), &c->names[n])) {
+
+    if (total > TLS_NAMES_MAX) {
+        return ERR_LIMIT;
+    }
+    c->names = arena_alloc(&box->arena, sizeof(struct str) * (total + 1));
+    while (tls_x509_next_name(&rest, &name)) {
+        if (take_name(&box->arena, name, &c->names[n])) {
             n++;
         }
     }
@@ -229,9 +211,7 @@ static int read_names(struct cert_box *box, X509 *x)
             c->names[c->name_count++] = c->names[i];
         }
     }
-out:
-    GENERAL_NAMES_free(san);
-    return rc;
+    return OK;
 }
 
 static void set_key(struct cert_box *box, const void *der, size_t len)
@@ -241,69 +221,49 @@ static void set_key(struct cert_box *box, const void *der, size_t len)
     box->cert.key = str_n(key, len);
 }
 
-/* Stores the key as PKCS#8, whatever it came as. */
-static int read_key(struct cert_box *box, X509 *leaf, struct str key_der)
+static int read_key(struct cert_box *box, const struct tls_x509 *leaf, struct str key_der)
 {
-    enum tls_key_kind kind;
-    EVP_PKEY *key = parse_key(key_der);
-    PKCS8_PRIV_KEY_INFO *p8 = NULL;
-    unsigned char *der = NULL;
-    int rc = ERR_MISMATCH;
+    uint8_t id[TLS_PUBLIC_ID];
+    bool is_ours = false;
 
-    if (key == NULL || kind_of(key, &kind) != OK) {
-        rc = ERR_UNSUPPORTED;
-        goto out;
+    if (key_der.len > KEY_MAX) {
+        return ERR_LIMIT;
     }
-    if (X509_check_private_key(leaf, key) != 1) {
-        goto out;
+    if (key_id(key_der, id, &is_ours) != OK || !is_ours) {
+        return ERR_UNSUPPORTED;
     }
-    p8 = EVP_PKEY2PKCS8(key);
-    int len = p8 == NULL ? -1 : i2d_PKCS8_PRIV_KEY_INFO(p8, &der);
-    rc = len > KEY_MAX ? ERR_LIMIT : ERR_UNSUPPORTED;
-    if (len > 0 && len <= KEY_MAX) {
-        set_key(box, der, (size_t)len);
-        rc = OK;
+    if (memcmp(id, leaf->public_id, sizeof(id)) != 0) {
+        return ERR_MISMATCH;
     }
-    OPENSSL_clear_free(der, len > 0 ? (size_t)len : 0);
-out:
-    PKCS8_PRIV_KEY_INFO_free(p8);
-    EVP_PKEY_free(key);
-    ERR_clear_error();
-    return rc;
+    set_key(box, key_der.ptr, key_der.len);
+    return OK;
 }
 
 /* Everything that is known from the leaf. */
-static int read_leaf(struct cert_box *box, X509 *leaf, struct str der)
+static int read_leaf(struct cert_box *box, const struct tls_x509 *leaf)
 {
     struct tls_cert *c = &box->cert;
-    int rc = kind_of(X509_get0_pubkey(leaf), &c->kind);
 
-    ERR_clear_error();
-    if (rc == OK) {
-        rc = unix_time(X509_get0_notBefore(leaf), &c->not_before);
+    if (!leaf->has_kind) {
+        return ERR_UNSUPPORTED;
     }
-    if (rc == OK) {
-        rc = unix_time(X509_get0_notAfter(leaf), &c->not_after);
-    }
-    if (rc == OK) {
-        rc = read_names(box, leaf);
-    }
-    if (rc == OK) {
-        SHA256((const unsigned char *)der.ptr, der.len, c->fingerprint);
-        c->serial = serial_hex(&box->arena, leaf);
-        c->issuer = issuer_line(&box->arena, leaf);
-    }
-    return rc;
+    c->kind = leaf->kind;
+    c->not_before = leaf->not_before;
+    c->not_after = leaf->not_after;
+    SHA256((const unsigned char *)leaf->der.ptr, leaf->der.len, c->fingerprint);
+    c->serial = serial_hex(&box->arena, leaf->serial);
+    c->issuer = issuer_line(&box->arena, leaf->issuer);
+    return read_names(box, leaf);
 }
 
 static int copy_chain(struct cert_box *box, const struct str *chain, size_t count)
 {
+    struct tls_x509 x;
+
     for (size_t i = 0; i < count; i++) {
-        X509 *x = parse_x509(chain[i]);
-        if (x == NULL) {
+        if (chain[i].len > DER_MAX || tls_x509_read(chain[i], &x) != OK) {
             return ERR_SYNTAX;
         }
-        X509_free(x);
         box->cert.chain[i] = arena_dup(&box->arena, chain[i]);
     }
     box->cert.chain_count = count;
@@ -313,25 +273,25 @@ static int copy_chain(struct cert_box *box, const struct str *chain, size_t coun
 int tls_cert_new(const struct str *chain, size_t chain_count, struct str key_der, struct str source,
                  struct tls_cert **out_cert)
 {
+    struct tls_x509 leaf;
+
     if (chain_count == 0) {
         return ERR_SYNTAX;
     }
     if (chain_count > TLS_CHAIN_MAX) {
         return ERR_LIMIT;
     }
-    X509 *leaf = parse_x509(chain[0]);
-    if (leaf == NULL) {
+    if (tls_x509_read(chain[0], &leaf) != OK) {
         return ERR_SYNTAX;
     }
     struct cert_box *box = box_new();
-    int rc = read_leaf(box, leaf, chain[0]);
+    int rc = read_leaf(box, &leaf);
     if (rc == OK) {
         rc = copy_chain(box, chain, chain_count);
     }
     if (rc == OK && key_der.len > 0) {
-        rc = read_key(box, leaf, key_der);
+        rc = read_key(box, &leaf, key_der);
     }
-    X509_free(leaf);
     if (rc != OK) {
         box_free(box);
         return rc;

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "tls/tls_gather.h"
 
-#include <openssl/crypto.h>
 #include <openssl/err.h>
 #include <openssl/sha.h>
 #include <openssl/x509.h>
@@ -9,11 +8,11 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "base/map.h"
 #include "base/mem.h"
 #include "tls/tls_pem.h"
+#include "tls/tls_x509.h"
 
 #define NOTE_MAX 768
 
@@ -25,14 +24,13 @@ struct found_key {
 };
 
 struct found_cert {
-    X509 *x;        /* owned */
-    struct str der; /* owned */
-    uint8_t id[32]; /* of the public key */
-    size_t *files;  /* owned: every file that has it */
+    struct str der;      /* owned */
+    struct tls_x509 x;   /* of it */
+    X509 *for_signature; /* owned; parsed when a signature has to be looked at */
+    size_t *files;       /* owned: every file that has it */
     size_t file_count;
     struct found_cert *same_subject; /* the next one with this subject */
     bool signs;                      /* it signed another one */
-    bool is_ca;
 };
 
 struct tls_gather {
@@ -71,7 +69,7 @@ void tls_gather_free(struct tls_gather *g)
         free(g->keys[i]);
     }
     for (size_t i = 0; i < g->cert_count; i++) {
-        X509_free(g->certs[i]->x);
+        X509_free(g->certs[i]->for_signature);
         free((char *)(uintptr_t)g->certs[i]->der.ptr);
         free(g->certs[i]->files);
         free(g->certs[i]);
@@ -109,13 +107,6 @@ static const char *last_file(const struct tls_gather *g)
     return g->files[g->file_count - 1];
 }
 
-static struct str subject_key(const X509_NAME *name, unsigned long *store)
-{
-    int ok = 0;
-    *store = X509_NAME_hash_ex(name, NULL, NULL, &ok);
-    return str_n((const char *)store, sizeof(*store));
-}
-
 static void add_file_to(struct found_cert *c, size_t file)
 {
     if (c->file_count > 0 && c->files[c->file_count - 1] == file) {
@@ -127,40 +118,30 @@ static void add_file_to(struct found_cert *c, size_t file)
 
 static void take_cert(struct tls_gather *g, struct str der)
 {
-    const unsigned char *p = (const unsigned char *)der.ptr;
     uint8_t fingerprint[32];
-    uint8_t id[32];
-    unsigned long hash;
+    struct tls_x509 x;
 
-    X509 *x = d2i_X509(NULL, &p, (long)der.len);
-    if (x == NULL || tls_cert_spki(x, id) != OK) {
-        ERR_clear_error();
-        X509_free(x);
+    if (tls_x509_read(der, &x) != OK) {
         tls_gather_note(g, TLS_NOTE_BAD_FILE, last_file(g),
                         "holds a certificate that does not decode; write the file anew");
         return;
     }
     /* A TRUSTED CERTIFICATE has more behind the certificate, which is not part of it. */
-    struct str own = str_n(der.ptr, (size_t)((const char *)p - der.ptr));
-    SHA256((const unsigned char *)own.ptr, own.len, fingerprint);
+    SHA256((const unsigned char *)x.der.ptr, x.der.len, fingerprint);
     struct str by = str_n((const char *)fingerprint, sizeof(fingerprint));
     struct found_cert *c = map_get(g->by_fingerprint, by);
     if (c != NULL) {
-        X509_free(x);
         add_file_to(c, g->file_count - 1);
         return;
     }
     c = NEW(struct found_cert);
-    c->x = x;
-    c->der = str_n(mem_dup(own.ptr, own.len), own.len);
-    memcpy(c->id, id, sizeof(id));
-    c->is_ca = X509_check_ca(x) == 1;
+    c->der = str_n(mem_dup(x.der.ptr, x.der.len), x.der.len);
+    REQUIRE(tls_x509_read(c->der, &c->x) == OK); /* the same, out of memory that stays */
     add_file_to(c, g->file_count - 1);
     (void)map_put(g->by_fingerprint, by, c);
-    c->same_subject = map_put(g->by_subject, subject_key(X509_get_subject_name(x), &hash), c);
+    c->same_subject = map_put(g->by_subject, c->x.subject, c);
     g->certs = mem_grow(g->certs, g->cert_count + 1, sizeof(struct found_cert *));
     g->certs[g->cert_count++] = c;
-    ERR_clear_error();
 }
 
 static void take_key(struct tls_gather *g, struct str der)
@@ -225,25 +206,38 @@ static bool share_file(const struct found_cert *a, const struct found_cert *b)
     return false;
 }
 
-static bool is_self_signed(const struct found_cert *c)
+static X509 *parsed(struct found_cert *c)
 {
-    return X509_check_issued(c->x, c->x) == X509_V_OK;
+    const unsigned char *p = (const unsigned char *)c->der.ptr;
+
+    if (c->for_signature == NULL) {
+        c->for_signature = d2i_X509(NULL, &p, (long)c->der.len);
+    }
+    return c->for_signature;
 }
 
-/* By name, key identifier and use first, then by the signature itself. */
-static bool has_signed(const struct found_cert *issuer, const struct found_cert *c)
+/*
+ * Whether `issuer`, whose subject is the issuer that `c` names, has signed it. Key identifiers tell
+ * (RFC 5280 section 4.2.1.1), where both are there; else the use of the key and the signature do.
+ */
+static bool has_signed(struct found_cert *issuer, struct found_cert *c)
 {
-    bool yes = X509_check_issued(issuer->x, c->x) == X509_V_OK &&
-               X509_verify(c->x, X509_get0_pubkey(issuer->x)) == 1;
+    struct str asked = c->x.authority_key_id;
+
+    if (asked.len > 0 && issuer->x.subject_key_id.len > 0) {
+        return str_eq(asked, issuer->x.subject_key_id);
+    }
+    X509 *x = parsed(c);
+    X509 *by = parsed(issuer);
+    bool yes = x != NULL && by != NULL && X509_check_issued(by, x) == X509_V_OK &&
+               X509_verify(x, X509_get0_pubkey(by)) == 1;
     ERR_clear_error();
     return yes;
 }
 
 static bool is_current(const struct found_cert *c, int64_t now)
 {
-    time_t at = (time_t)now;
-    return X509_cmp_time(X509_get0_notBefore(c->x), &at) < 0 &&
-           X509_cmp_time(X509_get0_notAfter(c->x), &at) > 0;
+    return c->x.not_before < now && c->x.not_after > now;
 }
 
 /* Which of two issuers of `leaf`'s chain to take: same file, valid now, ends last. */
@@ -256,16 +250,15 @@ static bool is_better_issuer(const struct found_cert *a, const struct found_cert
     if (is_current(a, now) != is_current(b, now)) {
         return is_current(a, now);
     }
-    int cmp = ASN1_TIME_compare(X509_get0_notAfter(a->x), X509_get0_notAfter(b->x));
-    return cmp != 0 ? cmp > 0 : str_cmp(a->der, b->der) < 0;
+    return a->x.not_after != b->x.not_after ? a->x.not_after > b->x.not_after
+                                            : str_cmp(a->der, b->der) < 0;
 }
 
-static struct found_cert *issuer_of(const struct tls_gather *g, const struct found_cert *c,
+static struct found_cert *issuer_of(const struct tls_gather *g, struct found_cert *c,
                                     const struct found_cert *leaf, int64_t now)
 {
-    unsigned long hash;
     struct found_cert *best = NULL;
-    struct found_cert *it = map_get(g->by_subject, subject_key(X509_get_issuer_name(c->x), &hash));
+    struct found_cert *it = map_get(g->by_subject, c->x.issuer);
 
     for (; it != NULL; it = it->same_subject) {
         if (it != c && it != leaf && has_signed(it, c) &&
@@ -293,21 +286,21 @@ static bool chain_has(const struct chain *chain, struct str der)
 }
 
 /* Leaf first, without the root, which the client has to have itself (RFC 8446 section 4.4.2). */
-static void build_chain(const struct tls_gather *g, const struct found_cert *leaf, int64_t now,
+static void build_chain(const struct tls_gather *g, struct found_cert *leaf, int64_t now,
                         struct chain *chain)
 {
-    const struct found_cert *c = leaf;
+    struct found_cert *c = leaf;
 
     chain->der[0] = leaf->der;
     chain->count = 1;
-    chain->is_complete = is_self_signed(leaf);
-    while (!is_self_signed(c) && chain->count < TLS_CHAIN_MAX) {
+    chain->is_complete = tls_x509_is_self_issued(&leaf->x);
+    while (!tls_x509_is_self_issued(&c->x) && chain->count < TLS_CHAIN_MAX) {
         c = issuer_of(g, c, leaf, now);
         if (c == NULL || chain_has(chain, c->der)) {
             return;
         }
         chain->is_complete = true;
-        if (is_self_signed(c)) {
+        if (tls_x509_is_self_issued(&c->x)) {
             return;
         }
         chain->der[chain->count++] = c->der;
@@ -337,8 +330,8 @@ static const char *why_not(int rc)
 }
 
 /* NULL when it is not usable; then a note says why, unless it is a CA that lies around. */
-static struct tls_cert *make_cert(struct tls_gather *g, const struct found_cert *c,
-                                  struct found_key *key, int64_t now)
+static struct tls_cert *make_cert(struct tls_gather *g, struct found_cert *c, struct found_key *key,
+                                  int64_t now)
 {
     char source[NOTE_MAX];
     const char *file = g->files[c->files[0]];
@@ -353,7 +346,7 @@ static struct tls_cert *make_cert(struct tls_gather *g, const struct found_cert 
         return NULL;
     }
     if (cert->name_count == 0) {
-        if (!c->is_ca) {
+        if (!c->x.is_ca) {
             tls_gather_note(g, TLS_NOTE_BAD_FILE, file,
                             "a certificate is not used: it has no DNS name in its subjectAltName, "
                             "and the common name counts for no client");
@@ -376,9 +369,7 @@ static void mark_signers(struct tls_gather *g)
 {
     for (size_t i = 0; i < g->cert_count; i++) {
         struct found_cert *c = g->certs[i];
-        unsigned long hash;
-        struct found_cert *it =
-            map_get(g->by_subject, subject_key(X509_get_issuer_name(c->x), &hash));
+        struct found_cert *it = map_get(g->by_subject, c->x.issuer);
         for (; it != NULL; it = it->same_subject) {
             it->signs = it->signs || (it != c && has_signed(it, c));
         }
@@ -404,9 +395,10 @@ void tls_gather_finish(struct tls_gather *g, int64_t now, struct tls_cert ***out
     mark_signers(g);
     for (size_t i = 0; i < g->cert_count; i++) {
         struct found_cert *c = g->certs[i];
-        struct found_key *key = map_get(g->by_key_id, str_n((const char *)c->id, sizeof(c->id)));
+        struct found_key *key =
+            map_get(g->by_key_id, str_n((const char *)c->x.public_id, TLS_PUBLIC_ID));
         if (key == NULL) {
-            if (!c->signs && !c->is_ca) {
+            if (!c->signs && !c->x.is_ca) {
                 tls_gather_note(g, TLS_NOTE_NO_KEY, g->files[c->files[0]],
                                 "no file has the private key of this certificate; half-written?");
             }

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "base/map.h"
 #include "base/mem.h"
 #include "tls/tls_gather.h"
 #include "tls/tls_sni.h"
@@ -19,6 +20,7 @@ struct choice {
     struct tls_gather *gather;
     int64_t now;
     struct tls_set *set;
+    struct map *chosen; /* those of the set, by fingerprint */
 };
 
 void tls_set_fini(struct tls_set *set)
@@ -100,10 +102,18 @@ static bool is_staging(const struct tls_cert *c)
            str_has(c->issuer, "Pebble");
 }
 
-static void put(struct tls_set *set, struct tls_cert *c)
+static struct str fingerprint_of(const struct tls_cert *c)
 {
+    return str_n((const char *)c->fingerprint, sizeof(c->fingerprint));
+}
+
+static void put(struct choice *ch, struct tls_cert *c)
+{
+    struct tls_set *set = ch->set;
+
     set->certs = mem_grow(set->certs, set->count + 1, sizeof(struct tls_cert *));
     set->certs[set->count++] = c;
+    (void)map_put(ch->chosen, fingerprint_of(c), c);
 }
 
 /* Of each place the best; `found` is sorted and its references are used up. */
@@ -118,7 +128,7 @@ static void choose_found(struct choice *ch, struct tls_cert **found, size_t coun
             tls_cert_unref(found[i]);
             continue;
         }
-        put(ch->set, found[i]);
+        put(ch, found[i]);
     }
 }
 
@@ -148,29 +158,19 @@ static const char *why_keep(const struct tls_cert *old, const struct tls_cert *n
     return NULL;
 }
 
-static bool set_has(const struct tls_set *set, const struct tls_cert *c)
-{
-    for (size_t i = 0; i < set->count; i++) {
-        if (memcmp(set->certs[i]->fingerprint, c->fingerprint, sizeof(c->fingerprint)) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static void keep_for(struct choice *ch, const struct tls_sni *before, const struct tls_sni *after,
                      struct str name)
 {
     for (int k = 0; k < TLS_KEY_KINDS; k++) {
         struct tls_cert *old = best_for(before, name, (enum tls_key_kind)k);
         if (old == NULL || !tls_cert_is_valid_at(old, ch->now) || old->key.len == 0 ||
-            set_has(ch->set, old)) {
+            map_get(ch->chosen, fingerprint_of(old)) != NULL) {
             continue;
         }
         const char *why = why_keep(old, best_for(after, name, (enum tls_key_kind)k), ch->now);
         if (why != NULL) {
             note_cert(ch, TLS_NOTE_KEPT, old, why);
-            put(ch->set, tls_cert_ref(old));
+            put(ch, tls_cert_ref(old));
         }
     }
 }
@@ -209,7 +209,7 @@ void tls_matcher_finish(struct tls_matcher *m, const struct tls_match_context *c
     size_t count = 0;
     struct tls_set set = {NULL, 0};
     int64_t now = context->now;
-    struct choice ch = {m->gather, now, &set};
+    struct choice ch = {m->gather, now, &set, map_new()};
 
     tls_gather_finish(m->gather, now, &found, &count);
     qsort_r(found, count, sizeof(struct tls_cert *), compare_found, &now);
@@ -222,5 +222,6 @@ void tls_matcher_finish(struct tls_matcher *m, const struct tls_match_context *c
         qsort_r(set.certs, set.count, sizeof(struct tls_cert *), compare_found, &now);
     }
     note_taken(&ch);
+    map_free(ch.chosen);
     *out_set = set;
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "tls/tls_der.h"
 
 #define MARK_BEGIN "-----BEGIN "
 #define MARK_END   "-----END "
@@ -177,36 +178,6 @@ static int next_block(struct str *rest, struct block *out)
     return OK;
 }
 
-/* Cuts one DER tag and length off; the content is *out. False when it does not fit in `s`. */
-static bool der_enter(struct str s, uint8_t *out_tag, struct str *out_content)
-{
-    const uint8_t *p = (const uint8_t *)s.ptr;
-    size_t len = 0;
-    size_t at = 2;
-
-    if (s.len < 2) {
-        return false;
-    }
-    if (p[1] < 0x80) {
-        len = p[1];
-    } else {
-        size_t n = p[1] & 0x7fu;
-        if (n < 1 || n > 3 || s.len < 2 + n) {
-            return false;
-        }
-        for (size_t i = 0; i < n; i++) {
-            len = len << 8 | p[2 + i];
-        }
-        at += n;
-    }
-    if (len > s.len - at) {
-        return false;
-    }
-    *out_tag = p[0];
-    *out_content = str_sub(s, at, len);
-    return true;
-}
-
 /*
  * A DER file: SEQUENCE { SEQUENCE { [0] ... is a certificate (RFC 5280 section 4.1), SEQUENCE {
  * SEQUENCE { OID ... an encrypted PKCS#8 key (RFC 5958 section 3), SEQUENCE { INTEGER ... a key in
@@ -214,27 +185,30 @@ static bool der_enter(struct str s, uint8_t *out_tag, struct str *out_content)
  */
 static size_t read_der(struct str bytes, tls_pem_fn fn, void *arg)
 {
-    struct str whole;
-    struct str inner;
-    struct str first;
-    uint8_t tag = 0;
+    struct tls_der whole;
+    struct tls_der inner;
+    struct tls_der first;
+    struct str rest = bytes;
 
-    if (!der_enter(bytes, &tag, &whole) || tag != 0x30 ||
-        whole.ptr + whole.len != bytes.ptr + bytes.len || !der_enter(whole, &tag, &inner)) {
+    if (!tls_der_take(&rest, TLS_DER_SEQUENCE, &whole) || rest.len > 0 ||
+        !tls_der_next(&whole.content, &inner)) {
         return 0;
     }
-    if (tag == 0x02) {
+    if (inner.tag == TLS_DER_INTEGER) {
         fn(arg, TLS_PEM_KEY, bytes);
         return 1;
     }
-    if (tag != 0x30 || !der_enter(inner, &tag, &first) || (tag != 0xa0 && tag != 0x06)) {
+    if (inner.tag != TLS_DER_SEQUENCE || !tls_der_next(&inner.content, &first)) {
         return 0;
     }
-    if (tag == 0x06) {
+    if (first.tag == TLS_DER_OID) {
         fn(arg, TLS_PEM_ENCRYPTED, STR(""));
-    } else {
-        fn(arg, TLS_PEM_CERT, bytes);
+        return 1;
     }
+    if (first.tag != TLS_DER_CONTEXT_SEQUENCE) {
+        return 0;
+    }
+    fn(arg, TLS_PEM_CERT, bytes);
     return 1;
 }
 

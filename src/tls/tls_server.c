@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "base/map.h"
 #include "base/mem.h"
 #include "tls/tls_ctx.h"
 #include "tls/tls_digest.h"
@@ -208,7 +209,27 @@ int tls_server_ssl(struct tls_server *t, struct tls_pick *pick, struct ssl_st **
     return OK;
 }
 
-int tls_server_verify(struct tls_server *t, const struct tls_cert **out_bad)
+/* Those that serve already, by their first bytes that nobody else has. */
+static struct map *known_certs(const struct tls_set *known)
+{
+    struct map *m = map_new();
+
+    for (size_t i = 0; known != NULL && i < known->count; i++) {
+        struct tls_cert *c = known->certs[i];
+        (void)map_put(m, str_n((const char *)c->fingerprint, sizeof(c->fingerprint)), c);
+    }
+    return m;
+}
+
+static bool is_known(const struct map *known, const struct tls_cert *c)
+{
+    const struct tls_cert *same =
+        map_get(known, str_n((const char *)c->fingerprint, sizeof(c->fingerprint)));
+    return same != NULL && str_eq(same->key, c->key);
+}
+
+int tls_server_verify(struct tls_server *t, const struct tls_set *known,
+                      const struct tls_cert **out_bad)
 {
     SSL_CTX *ctx = NULL;
     int rc = OK;
@@ -219,13 +240,20 @@ int tls_server_verify(struct tls_server *t, const struct tls_cert **out_bad)
         *out_bad = NULL;
         return ERR_TLS;
     }
-    for (size_t i = 0; i < t->set.count && rc == OK; i++) {
+    struct map *by_fingerprint = known_certs(known);
+    size_t proven = 0;
+    for (size_t i = 0; i < t->set.count && rc == OK && proven < TLS_PROVEN_MAX; i++) {
+        if (is_known(by_fingerprint, t->set.certs[i])) {
+            continue;
+        }
+        proven++;
         if (tls_cert_install(t->set.certs[i], ctx) != OK) {
             *out_bad = t->set.certs[i];
             rc = ERR_TLS;
         }
     }
     ERR_clear_error();
+    map_free(by_fingerprint);
     SSL_CTX_free(ctx);
     return rc;
 }

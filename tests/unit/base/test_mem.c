@@ -52,12 +52,40 @@ static void test_mem_secret(void **state)
     mem_secret_free(NULL, 10);
 }
 
+/* Small ones share memory, and nothing of one is left for the next. */
+static void test_mem_secret_small_ones(void **state)
+{
+    enum { COUNT = 5000 };
+    static char *held[COUNT];
+    (void)state;
+
+    for (int round = 0; round < 3; round++) {
+        for (size_t i = 0; i < COUNT; i++) {
+            size_t size = i % 3000;
+            held[i] = mem_secret_new(size);
+            for (size_t k = 0; k < size; k++) {
+                assert_int_equal(held[i][k], 0);
+            }
+            memset(held[i], (int)(i % 250) + 1, size);
+        }
+        for (size_t i = 0; i < COUNT; i++) {
+            size_t at = (i * 7919) % COUNT;
+            size_t size = at % 3000;
+            for (size_t k = 0; k < size; k++) {
+                assert_int_equal((unsigned char)held[at][k], at % 250 + 1);
+            }
+            mem_secret_free(held[at], size);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_mem_new_is_zeroed),
         cmocka_unit_test(test_mem_dup_adds_a_nul),
         cmocka_unit_test(test_mem_secret),
+        cmocka_unit_test(test_mem_secret_small_ones),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -32,7 +32,7 @@ void peer_start(struct peer *p, const struct peer_keys *keys, const char *defaul
                                     .alpn = alpn_h1};
     const struct tls_cert *bad = NULL;
     assert_int_equal(tls_server_new(&p->set, &settings, &p->server), OK);
-    assert_int_equal(tls_server_verify(p->server, &bad), OK);
+    assert_int_equal(tls_server_verify(p->server, NULL, &bad), OK);
     assert_true(tls_server_has(p->server, STR("c.com")));
     assert_false(tls_server_has(p->server, STR("d.com")));
     p->client_ctx = SSL_CTX_new(TLS_client_method());
