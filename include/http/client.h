@@ -44,6 +44,7 @@ struct client_ops {
     struct channel *(*begin)(struct client *c, struct arena *arena, struct client_use *use);
     bool (*has_room)(const struct client *c);
     bool (*is_sending)(const struct client *c); /* may be NULL: never */
+    void (*look)(struct client *c);             /* may be NULL */
     struct stream *(*stream)(const struct client *c);
     void (*close)(struct client *c);
 };
@@ -74,6 +75,16 @@ static inline bool client_has_room(const struct client *c)
 static inline bool client_is_sending(const struct client *c)
 {
     return c->ops->is_sending != NULL && c->ops->is_sending(c);
+}
+
+/* Before an exchange begins on a connection that was idle: takes notice of what has arrived since
+ * the loop last asked. An end, or bytes that nobody asked for (RFC 9112 section 9.2), close it:
+ * on_closed has been called when this returns, and there is no room. */
+static inline void client_look(struct client *c)
+{
+    if (c->ops->look != NULL) {
+        c->ops->look(c);
+    }
 }
 
 /* For looking at; the client's. */

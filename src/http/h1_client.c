@@ -222,6 +222,14 @@ static bool base_is_sending(const struct client *base)
     return h1_client_is_busy(c) && c->arena == NULL;
 }
 
+static void base_look(struct client *base)
+{
+    struct h1_client *c = client_of(base);
+    if (c->state == H1_CLIENT_IDLE) {
+        h1_client_on_readable(c);
+    }
+}
+
 static struct stream *base_stream(const struct client *base)
 {
     return client_of(base)->stream;
@@ -237,6 +245,7 @@ static const struct client_ops client_ops = {
     .begin = base_begin,
     .has_room = base_has_room,
     .is_sending = base_is_sending,
+    .look = base_look,
     .stream = base_stream,
     .close = base_close,
 };

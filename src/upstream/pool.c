@@ -21,11 +21,21 @@ void pool_put(struct link *l)
     list_push_front(&e->links, &l->node);
 }
 
+/* What a service said, or that it closed, since the loop last asked is seen before it could be
+ * taken for the answer to what comes next. */
+static bool is_good(struct link *l)
+{
+    if (l->state == LINK_IDLE) {
+        client_look(l->client);
+    }
+    return link_has_room(l);
+}
+
 struct link *pool_newest(const struct endpoint *e, const struct transport *t)
 {
     LIST_EACH (&e->links, it, tmp) {
         struct link *l = CONTAINER_OF(it, struct link, node);
-        if (l->transport == t && link_has_room(l)) {
+        if (l->transport == t && is_good(l)) {
             return l;
         }
     }

@@ -7,6 +7,8 @@
 #include "base/addr.h"
 #include "base/fd.h"
 
+#include <netinet/tcp.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -63,6 +65,28 @@ static inline ssize_t site_read(struct site *s, size_t conn)
 {
     char bytes[4096];
     return site_conns(s) > conn ? recv(s->conns[conn], bytes, sizeof(bytes), 0) : -1;
+}
+
+/* Whether the other end's kernel has all that was sent, the end too if it was. */
+static inline bool site_was_heard(struct site *s, size_t conn, bool is_end)
+{
+    struct tcp_info info;
+    socklen_t len = sizeof(info);
+    assert_int_equal(getsockopt(s->conns[conn], IPPROTO_TCP, TCP_INFO, &info, &len), 0);
+    return info.tcpi_unacked == 0 && (!is_end || info.tcpi_state == TCP_FIN_WAIT2);
+}
+
+/* Sends `bytes`, or ends its side when there are none; they have arrived when this returns. */
+static inline void site_say(struct site *s, size_t conn, struct str bytes)
+{
+    if (bytes.len == 0) {
+        assert_int_equal(shutdown(s->conns[conn], SHUT_WR), 0);
+    } else {
+        assert_int_equal(send(s->conns[conn], bytes.ptr, bytes.len, MSG_NOSIGNAL), bytes.len);
+    }
+    while (!site_was_heard(s, conn, bytes.len == 0)) {
+        assert_int_equal(sched_yield(), 0);
+    }
 }
 
 static inline void site_answer(struct site *s, size_t conn)

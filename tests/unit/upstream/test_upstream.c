@@ -224,6 +224,28 @@ static void publish(struct rig *r, const struct site *a, const struct site *b)
     assert_int_equal(upstream_service_endpoints(r->service), count);
 }
 
+/* What a service sends on an idle connection when the loop has already asked which are readable. */
+struct late {
+    struct site *site;
+    size_t conn;
+    struct str bytes; /* empty: it closes */
+    struct loop_task task;
+};
+
+static void on_late(void *arg)
+{
+    struct late *late = arg;
+    site_say(late->site, late->conn, late->bytes);
+}
+
+/* Tasks run in the order in which they were put off: it comes before the next lease's first step.
+ */
+static void say_late(struct rig *r, struct late *late)
+{
+    loop_task_init(&late->task, on_late, late);
+    loop_defer(r->loop, &late->task);
+}
+
 static void test_upstream_lends_the_newest_link(void **state)
 {
     (void)state;
@@ -280,6 +302,31 @@ static void test_upstream_idle_links_end(void **state)
     use_once(&r, &s, 2, false);
     upstream_close_idle(r.up);
     assert_int_equal(value(&r, COUNTER_LINKS_IDLE), 0);
+    rig_fini(&r);
+    site_fini(&s);
+}
+
+/* The loop has not told it yet: the link is lent at the end of the turn in which it arrived. */
+static void test_upstream_looks_before_it_lends(void **state)
+{
+    (void)state;
+    static const char answer[] = "HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nstolen";
+    struct rig r;
+    struct site s;
+    rig_init(&r);
+    site_init(&s, true);
+    publish(&r, &s, NULL);
+    use_once(&r, &s, 0, false);
+    use_once(&r, &s, 0, false);
+    struct late late = {.site = &s, .conn = 0, .bytes = str_of(answer)};
+    say_late(&r, &late);
+    use_once(&r, &s, 1, false); /* not on 0, whose bytes would have been its answer */
+    assert_int_equal(site_read(&s, 0), 0);
+
+    late = (struct late){.site = &s, .conn = 1};
+    say_late(&r, &late);
+    use_once(&r, &s, 2, false);
+    assert_int_equal(value(&r, COUNTER_LINKS_REUSED), 1);
     rig_fini(&r);
     site_fini(&s);
 }
@@ -537,6 +584,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_upstream_lends_the_newest_link),
         cmocka_unit_test(test_upstream_idle_links_end),
+        cmocka_unit_test(test_upstream_looks_before_it_lends),
         cmocka_unit_test(test_upstream_keeps_a_bounded_pool),
         cmocka_unit_test(test_upstream_goes_on_to_the_next_endpoint),
         cmocka_unit_test(test_upstream_never_ejects_all),
