@@ -49,6 +49,9 @@
 #define H2_HELD_HIGH    (2 * 1024 * 1024)
 #define H2_STREAM_SHARE (16 * 1024)
 
+/* Of a request that was answered before its end, so much is taken and thrown away. */
+#define H2_DISCARD_MAX (4 * 1024 * 1024)
+
 #define H2_RESETS     128
 #define H2_FRAME_HEAD 9
 
@@ -69,7 +72,8 @@ struct h2_stream;
 struct h2_timing {
     struct deadline_class *header; /* until a header block that was begun is complete */
     struct deadline_class *stall;  /* a stream whose bytes the peer does not take */
-    struct deadline_class *grace;  /* between the two GOAWAY of a graceful end */
+    struct deadline_class *grace;  /* between the two GOAWAY of a graceful end; from an early
+                                    * answer to RST_STREAM */
 };
 
 struct h2_role {
@@ -177,6 +181,7 @@ struct h2_stream {
     bool in_told;  /* on_end was called, or is not due */
     bool has_length;
     uint64_t in_left; /* of Content-Length */
+    size_t discarded; /* body bytes that nobody read */
     struct buf in_buf;
     struct message *in_trailers;
 

@@ -39,12 +39,24 @@ struct h2_stream *h2_stream_new(struct h2_session *s, int32_t id, struct arena *
     return st;
 }
 
-/* Bytes that nobody will read: the connection's window must not shrink by them. */
+/* Bytes that nobody will read: the connection's window must not shrink by them, and the stream's
+ * does not until a client that sends on behind an early answer has had its share. */
+static void discard(struct h2_stream *st, size_t n)
+{
+    nghttp2_session *ng = st->session->ng;
+    if (st->is_open && !st->is_reset && st->discarded < H2_DISCARD_MAX) {
+        st->discarded += n;
+        (void)nghttp2_session_consume(ng, st->id, n);
+    } else {
+        (void)nghttp2_session_consume_connection(ng, n);
+    }
+}
+
 static void drop_in(struct h2_stream *st)
 {
     size_t n = buf_len(&st->in_buf);
     if (n > 0 && st->session->state != H2_SESSION_CLOSED) {
-        (void)nghttp2_session_consume_connection(st->session->ng, n);
+        discard(st, n);
     }
     buf_fini(&st->in_buf);
 }
@@ -133,9 +145,16 @@ void h2_stream_on_closed(struct h2_stream *st, uint32_t code)
 
 /* ---- coming in ---- */
 
+/* The whole answer is out: what still comes of the request is nobody's. */
+static bool is_answered(const struct h2_stream *st)
+{
+    return st->session->role->is_server && st->out == H2_OUT_DONE && !st->is_tunnel;
+}
+
 static bool may_deliver(const struct h2_stream *st)
 {
-    return st->channel.events != NULL && st->reading && !st->is_held && !st->is_reset;
+    return st->channel.events != NULL && st->reading && !st->is_held && !st->is_reset &&
+           !is_answered(st);
 }
 
 static void deliver(struct h2_stream *st, struct str data)
@@ -165,6 +184,10 @@ void h2_stream_on_data(struct h2_stream *st, struct str data)
         (void)nghttp2_session_consume_connection(s->ng, data.len);
         return;
     }
+    if (is_answered(st)) {
+        discard(st, data.len);
+        return;
+    }
     if (st->awaits_head || (st->has_length && data.len > st->in_left)) {
         (void)nghttp2_session_consume_connection(s->ng, data.len);
         h2_stream_malformed(st, WHY_BAD_FRAMING);
@@ -172,7 +195,7 @@ void h2_stream_on_data(struct h2_stream *st, struct str data)
     }
     st->in_left -= st->has_length ? data.len : 0;
     if (st->channel.events == NULL) {
-        (void)nghttp2_session_consume(s->ng, st->id, data.len);
+        discard(st, data.len);
     } else if (may_deliver(st) && buf_len(&st->in_buf) == 0) {
         deliver(st, data);
     } else if (buf_append_str(&st->in_buf, data) != OK) {
@@ -188,6 +211,10 @@ void h2_stream_on_ended(struct h2_stream *st)
         return;
     }
     st->in_ended = true;
+    if (is_answered(st)) {
+        st->in_told = true;
+        return;
+    }
     if (st->awaits_head || (st->has_length && st->in_left > 0)) {
         h2_stream_malformed(st, WHY_BAD_FRAMING);
         return;
@@ -337,12 +364,35 @@ bool h2_stream_frame_body(struct h2_stream *st, struct body body, bool has_body)
     return comes;
 }
 
+/* RFC 9113 section 8.1: the rest of the request is not wanted. */
+static void on_grace_over(void *arg)
+{
+    send_reset(arg, NGHTTP2_NO_ERROR);
+}
+
+/*
+ * The client is still sending. Clients there are that take RST_STREAM for a failure of the request
+ * when it arrives together with the answer (curl before 8.0): they get some time to read the answer
+ * and to stop by themselves, or to end the request if it is short.
+ */
+static void wait_for_rest(struct h2_stream *st)
+{
+    struct deadline_class *grace = st->session->timing.grace;
+    if (grace == NULL) {
+        on_grace_over(st);
+        return;
+    }
+    drop_in(st);
+    deadline_clear(&st->stall);
+    deadline_init(&st->stall, on_grace_over, st);
+    deadline_set(&st->stall, grace);
+}
+
 void h2_stream_out_done(struct h2_stream *st)
 {
     st->out = H2_OUT_DONE;
-    if (st->session->role->is_server && !st->in_ended && !st->is_tunnel) {
-        /* RFC 9113 section 8.1: the rest of the request is not wanted. */
-        send_reset(st, NGHTTP2_NO_ERROR);
+    if (is_answered(st) && !st->in_ended && !st->is_reset) {
+        wait_for_rest(st);
     }
     h2_session_wake(st->session);
 }

@@ -215,9 +215,54 @@ static void test_server_early_answer(void **state)
     rig_post(r, 1);
     rig_turns(r);
     assert_true(got_of(r, 1)->ended && got_of(r, 1)->data == 2);
+    rig_pass(r, 2900); /* it may read the answer first */
+    assert_int_equal(got_of(r, 1)->reset, -1);
+    rig_pass(r, 200);
     assert_int_equal(got_of(r, 1)->reset, NGHTTP2_NO_ERROR); /* RFC 9113 section 8.1 */
     rig_data(r, 1, 0, 100); /* on its way meanwhile, with trailers */
     rig_headers(r, 1, END_STREAM, "x-sum=1");
+    rig_get(r, 3);
+    rig_turns(r);
+    assert_true(got_of(r, 3)->ended && r->goaway == -1);
+    rig_close(r);
+}
+
+/* A client that ends a short request by itself is told nothing more; the windows stay open for it,
+ * and the stream is over. */
+static void test_server_early_answer_to_a_short_request(void **state)
+{
+    struct rig *r = &rig;
+    (void)state;
+    rig_open(r, RIG_ANSWER);
+    for (uint32_t id = 1; id < 10 * RIG_STREAMS; id += 2) {
+        rig_post(r, id);
+        rig_turns(r);
+        assert_true(got_of(r, id)->ended);
+        for (int i = 0; i < 8; i++) { /* twice the stream's window in all */
+            rig_data(r, id, 0, 16384);
+            rig_turns(r);
+        }
+        rig_data(r, id, END_STREAM, 1);
+        rig_turns(r);
+        assert_int_equal(got_of(r, id)->reset, -1);
+    }
+    assert_true(r->goaway == -1 && r->window_updates > 0);
+    rig_close(r);
+}
+
+/* One that goes on for ever gets no more window than was set aside, and RST_STREAM in time. */
+static void test_server_early_answer_to_an_endless_request(void **state)
+{
+    struct rig *r = &rig;
+    (void)state;
+    rig_open(r, RIG_ANSWER);
+    rig_post(r, 1);
+    rig_turns(r);
+    for (int i = 0; i < 64 * 5 && got_of(r, 1)->reset == -1; i++) {
+        rig_data(r, 1, 0, 16384);
+        rig_turns(r);
+    }
+    assert_int_equal(got_of(r, 1)->reset, NGHTTP2_FLOW_CONTROL_ERROR); /* past its window */
     rig_get(r, 3);
     rig_turns(r);
     assert_true(got_of(r, 3)->ended && r->goaway == -1);
@@ -377,6 +422,8 @@ int main(void)
         cmocka_unit_test(test_server_stalled_stream_stalls_no_other),
         cmocka_unit_test(test_server_trailers_and_interim),
         cmocka_unit_test(test_server_early_answer),
+        cmocka_unit_test(test_server_early_answer_to_a_short_request),
+        cmocka_unit_test(test_server_early_answer_to_an_endless_request),
         cmocka_unit_test(test_server_resets),
         cmocka_unit_test(test_server_refuses_what_is_too_large),
         cmocka_unit_test(test_server_malformed_is_recorded_and_reset),
