@@ -13,6 +13,7 @@ struct event;
 struct timer {
     struct loop *loop;
     struct event *event; /* owned */
+    bool is_set;
     void (*fn)(void *arg);
     void *arg;
 };

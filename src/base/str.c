@@ -159,3 +159,26 @@ unsigned str_distance(struct str a, struct str b, unsigned max)
     }
     return row[b.len] > max ? max + 1 : row[b.len];
 }
+
+size_t str_put_u64(char *dst, uint64_t value)
+{
+    char reversed[STR_U64_DIGITS];
+    size_t n = 0;
+
+    do {
+        reversed[n++] = (char)('0' + value % 10);
+        value /= 10;
+    } while (value > 0);
+    for (size_t i = 0; i < n; i++) {
+        dst[i] = reversed[n - 1 - i];
+    }
+    return n;
+}
+
+void str_put_hex(char *dst, size_t digits, uint64_t value)
+{
+    for (size_t i = digits; i > 0; i--) {
+        dst[i - 1] = "0123456789abcdef"[value & 15];
+        value >>= 4;
+    }
+}

@@ -163,7 +163,7 @@ static uint64_t *gauge_of(struct services *s, struct str name)
 {
     struct buf labels;
 
-    buf_init(&labels, SERIES_LABELS_MAX);
+    buf_init(&labels, 2 * SERIES_LABELS_MAX); /* series_cell cuts it to fit */
     (void)!text_label(&labels, "service", name);
     uint64_t *cell = series_cell(s->slot, SERIES_SERVICE_ENDPOINTS, buf_str(&labels));
     buf_fini(&labels);

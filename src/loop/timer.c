@@ -14,6 +14,7 @@ static void on_event(evutil_socket_t fd, short what, void *arg)
 
     (void)fd;
     (void)what;
+    t->is_set = false;
     t->fn(t->arg);
 }
 
@@ -33,16 +34,20 @@ void timer_set(struct timer *t, uint64_t ms)
     };
 
     REQUIRE(event_add(t->event, &tv) == 0);
+    t->is_set = true;
 }
 
 void timer_clear(struct timer *t)
 {
     REQUIRE(event_del(t->event) == 0);
+    t->is_set = false;
 }
 
 bool timer_is_set(const struct timer *t)
 {
-    return event_pending(t->event, EV_TIMEOUT, NULL) != 0;
+    /* Asked of every class of deadlines each turn: event_pending took 0.7 k instructions a request.
+     */
+    return t->is_set;
 }
 
 void timer_fini(struct timer *t)

@@ -8,8 +8,6 @@
 #include "route/table.h"
 #include "stats/text.h"
 
-#include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #define RETRY_AFTER_S 2
@@ -56,8 +54,9 @@ void exchange_set_state(struct exchange *ex, enum exchange_state state)
 
 static void make_id(struct exchange *ex)
 {
-    snprintf(ex->id, sizeof(ex->id), "%016" PRIx64 "%08" PRIx32, ex->proxy->id_prefix,
-             (uint32_t)ex->proxy->id_count++);
+    str_put_hex(ex->id, 16, ex->proxy->id_prefix);
+    str_put_hex(ex->id + 16, 8, ex->proxy->id_count++);
+    ex->id[24] = '\0';
 }
 
 /* ---- what the client's side tells us before a service is involved ---- */
@@ -133,15 +132,15 @@ void exchange_new(struct conn *c, struct channel *ch, struct message *m, struct 
 static void count_request(struct exchange *ex, enum why why)
 {
     struct buf labels;
-    char code[8];
+    char code[STR_U64_DIGITS];
     buf_init(&labels, SERIES_LABELS_MAX);
     struct str site = ex->site == NULL ? STR("-") : ex->site->name;
-    snprintf(code, sizeof(code), "%u", ex->status);
+    size_t digits = str_put_u64(code, ex->status);
     /* A label text that does not fit is not counted by site; the sum still holds. */
     if (text_label(&labels, "site", site) != OK) {
         buf_clear(&labels);
     }
-    if (text_label(&labels, "code", str_of(code)) == OK &&
+    if (text_label(&labels, "code", str_n(code, digits)) == OK &&
         text_label(&labels, "reason", str_of(why_label(why))) == OK) {
         cell_add(series_cell(ex->proxy->slot, SERIES_REQUESTS, buf_str(&labels)), 1);
     }

@@ -30,29 +30,41 @@ static const struct fixed_row series_rows[SERIES_COUNT] = {
 #undef SERIES_ROW
 };
 
-/* Backslash, quote and newline are escaped, as the exposition format wants it. */
+static struct str escape_of(char c)
+{
+    switch (c) {
+    case '\\': return STR("\\\\");
+    case '"': return STR("\\\"");
+    case '\n': return STR("\\n");
+    default: return STR("");
+    }
+}
+
+/* Backslash, quote and newline are escaped, as the exposition format wants it; what stands between
+ * them goes in whole, since every request is counted by its labels. */
 static int put_label_value(struct buf *out, struct str value)
 {
+    size_t from = 0;
     int rc = OK;
 
     for (size_t i = 0; i < value.len && rc == OK; i++) {
-        switch (value.ptr[i]) {
-        case '\\': rc = buf_append_str(out, STR("\\\\")); break;
-        case '"': rc = buf_append_str(out, STR("\\\"")); break;
-        case '\n': rc = buf_append_str(out, STR("\\n")); break;
-        default: rc = buf_append(out, &value.ptr[i], 1); break;
+        struct str escape = escape_of(value.ptr[i]);
+        if (escape.len > 0) {
+            rc = buf_append(out, value.ptr + from, i - from);
+            rc = rc != OK ? rc : buf_append_str(out, escape);
+            from = i + 1;
         }
     }
-    return rc;
+    return rc != OK ? rc : buf_append_str(out, str_from(value, from));
 }
 
 int text_label(struct buf *out, const char *key, struct str value)
 {
-    int rc = buf_printf(out, "%s%s=\"", buf_len(out) == 0 ? "" : ",", key);
+    int rc = buf_len(out) == 0 ? OK : buf_append_str(out, STR(","));
 
-    if (rc == OK) {
-        rc = put_label_value(out, value);
-    }
+    rc = rc != OK ? rc : buf_append_str(out, str_of(key));
+    rc = rc != OK ? rc : buf_append_str(out, STR("=\""));
+    rc = rc != OK ? rc : put_label_value(out, value);
     return rc != OK ? rc : buf_append_str(out, STR("\""));
 }
 

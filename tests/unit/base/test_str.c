@@ -108,6 +108,25 @@ static void test_str_copies(void **state)
     assert_int_equal(str_of(NULL).len, 0);
 }
 
+static void test_str_puts_numbers(void **state)
+{
+    char text[STR_U64_DIGITS + 1] = {0};
+
+    (void)state;
+    assert_int_equal(str_put_u64(text, 0), 1);
+    assert_string_equal(text, "0");
+    assert_int_equal(str_put_u64(text, 255), 3);
+    assert_string_equal(text, "255");
+    assert_int_equal(str_put_u64(text, UINT64_MAX), STR_U64_DIGITS);
+    assert_string_equal(text, "18446744073709551615");
+    memset(text, 0, sizeof(text));
+    str_put_hex(text, 16, UINT64_C(0x00f1e2d3c4b5a697));
+    assert_string_equal(text, "00f1e2d3c4b5a697");
+    memset(text, 0, sizeof(text));
+    str_put_hex(text, 2, 0x1ab);
+    assert_string_equal(text, "ab");
+}
+
 static void test_str_distance(void **state)
 {
     char word[65];
@@ -126,9 +145,10 @@ static void test_str_distance(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_str_compare), cmocka_unit_test(test_str_parts),
-        cmocka_unit_test(test_str_next),    cmocka_unit_test(test_str_to_u64),
-        cmocka_unit_test(test_str_copies),  cmocka_unit_test(test_str_distance),
+        cmocka_unit_test(test_str_compare),      cmocka_unit_test(test_str_parts),
+        cmocka_unit_test(test_str_next),         cmocka_unit_test(test_str_to_u64),
+        cmocka_unit_test(test_str_puts_numbers), cmocka_unit_test(test_str_copies),
+        cmocka_unit_test(test_str_distance),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
