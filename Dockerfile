@@ -13,7 +13,7 @@ COPY meson.build meson_options.txt ./
 COPY include include
 COPY src src
 COPY tests tests
-RUN meson setup /build --buildtype=release -Dstatic_pie=true \
+RUN meson setup /build --buildtype=release -Db_lto=true -Dstatic_pie=true \
  && meson compile -C /build hivedoor \
  && strip /build/src/hivedoor \
  && ! readelf --program-headers /build/src/hivedoor | grep -q INTERP
