@@ -48,6 +48,8 @@ struct model_target {
     bool is_literal; /* host is an address: `addr` holds it with its port */
     struct addr addr;
     struct str service; /* "host:port", the name under which endpoints are published */
+    struct str pin;     /* the Swarm service whose tasks are meant; empty: whoever has the name */
+    bool is_external;   /* addresses outside our networks are taken too */
 };
 
 struct model_timeouts { /* all in milliseconds */
@@ -161,8 +163,6 @@ struct model_route {
     struct model_balance balance;
     struct model_health health;
     struct model_bound bound;
-    struct str pin;   /* the Swarm service whose tasks are meant; empty: whoever has the name */
-    bool is_external; /* addresses outside our networks are taken too */
 };
 
 enum model_http { MODEL_HTTP_REDIRECT, MODEL_HTTP_SERVE, MODEL_HTTP_OFF };

@@ -13,6 +13,7 @@
 #include "config/model.h"
 #include "daemon/wanted.h"
 #include "dns/service.h"
+#include "dns/task_name.h"
 #include "loop/loop.h"
 #include "stats/counter.h"
 
@@ -21,12 +22,20 @@
 
 struct services;
 
+/* The addresses of a service that may be used; all borrowed for the call. */
+struct services_set {
+    const struct addr *addrs;
+    size_t count;
+    struct str names; /* of their tasks, a line each in the same order, as far as they fit */
+    /* False: none were found yet, which does not take away what an earlier keeper may have found.
+     * It is told again, and sure, when it has lasted for SERVICE_DOUBT_MS. */
+    bool sure;
+    bool renamed; /* told because names are known, or because they decide; nothing else */
+};
+
 struct services_events {
-    /* The addresses of "host:port" are these now. `sure` false: none were found yet, which does not
-     * take away what an earlier keeper may have found. It is told again, and sure, when it has
-     * lasted for SERVICE_DOUBT_MS. */
-    void (*on_endpoints)(void *arg, struct str name, const struct addr *addrs, size_t count,
-                         bool sure);
+    /* What "host:port" leads to now. */
+    void (*on_endpoints)(void *arg, struct str name, const struct services_set *set);
     /* No route uses it any more. */
     void (*on_gone)(void *arg, struct str name);
     /* See daemon/wanted. */
@@ -46,6 +55,8 @@ struct wanted *services_wanted(const struct services *s);
 /* Walks over all: *pos starts as NULL; false at the end. `out_name` is borrowed. */
 bool services_next(const struct services *s, const struct list **pos, struct str *out_name,
                    struct service_info *out_info);
+/* The task that an address belongs to, or NULL; borrowed until the loop goes on. */
+const struct task_name *services_task(const struct services *s, const struct addr *addr);
 /* Copies the resolver's counts into the process's counters. */
 void services_count_up(struct services *s);
 

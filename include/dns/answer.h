@@ -17,10 +17,13 @@
 #include <stdint.h>
 
 #define ANSWER_TYPE_A    1
+#define ANSWER_TYPE_PTR  12
 #define ANSWER_TYPE_AAAA 28
 
 /* A whole name as on the wire, with its final zero (RFC 1035 section 2.3.4). */
 #define ANSWER_NAME_MAX 255
+/* A name of 32 nibbles below ip6.arpa, with its end. */
+#define ANSWER_REVERSE_MAX 80
 /* CNAMEs followed from the name that was asked; more is a malformed answer. */
 #define ANSWER_CNAME_MAX 8
 
@@ -56,6 +59,16 @@ struct answer_question {
  */
 int answer_parse(struct str msg, struct answer_question question, struct addr *out_addrs,
                  size_t cap, struct answer *out_answer) MUST_USE;
+/*
+ * Reads `msg` as the answer to the PTR question `question`: the one name that it gives, in lower
+ * case, goes to `out_ptr` (len 0 where out_answer says that there is none). Errors as above;
+ * ERR_LIMIT too for more than one name, as it is not ours to choose.
+ */
+int answer_parse_ptr(struct str msg, struct answer_question question, struct answer_name *out_ptr,
+                     struct answer *out_answer) MUST_USE;
+/* "4.3.2.10.in-addr.arpa" or the name below ip6.arpa (RFC 1035 section 3.5, RFC 3596 section 2.5);
+ * ERR_UNSUPPORTED for another family. */
+int answer_reverse_name(const struct addr *a, char dst[static ANSWER_REVERSE_MAX]) MUST_USE;
 /* Whether an address of an answer may be connected to at all; also used by tests. */
 bool answer_is_usable(const struct addr *a);
 

@@ -10,6 +10,7 @@
 #include "base/addr.h"
 #include "base/err.h"
 #include "base/str.h"
+#include "dns/answer.h"
 #include "loop/loop.h"
 
 #include <stddef.h>
@@ -31,6 +32,10 @@ enum resolver_outcome {
 typedef void (*resolver_fn)(void *arg, enum resolver_outcome outcome, const struct addr *addrs,
                             size_t count);
 
+/* The name that a PTR gives, untrusted; NULL unless RESOLVER_ANSWER; borrowed for the call. */
+typedef void (*resolver_ptr_fn)(void *arg, enum resolver_outcome outcome,
+                                const struct answer_name *name);
+
 #define RESOLVER_TIMEOUT_MS 500
 #define RESOLVER_TRIES      2
 /* The longest silence: both tries, the second one waiting twice as long. */
@@ -48,6 +53,8 @@ void resolver_free(struct resolver *r);
  * is not asked and ends as RESOLVER_NXDOMAIN. */
 void resolver_ask(struct resolver *r, struct str name, enum resolver_type type, resolver_fn fn,
                   void *arg);
+/* Asks for the name of an address, in the same way. */
+void resolver_ask_ptr(struct resolver *r, const struct addr *addr, resolver_ptr_fn fn, void *arg);
 /* Every open question that was asked with `arg` ends without a callback. */
 void resolver_cancel(struct resolver *r, const void *arg);
 /* Whether the server in use is Docker's embedded one (127.0.0.11): then `tasks.NAME` is asked

@@ -18,7 +18,9 @@
  * service_forget() says that one is dead, but no longer than SERVICE_REMEMBER_MS; otherwise for
  * SERVICE_DOUBT_MS. While nothing is positive the time between questions doubles up to
  * SERVICE_ABSENT_MS (the server says that there is no such name) or SERVICE_BACKOFF_MS (it fails or
- * is silent); service_hurry() asks at once, at most every SERVICE_HURRY_MS.
+ * is silent); service_hurry() asks at once, at most every SERVICE_HURRY_MS and, after
+ * SERVICE_HURRY_BURST times, once a second: a task that died is in the DNS for 60 ms more, and
+ * traffic of any amount must not become questions.
  *
  * An address is *listed* while the last answer names it, *remembered* while there is none that
  * counts, and *gone* when it is neither.
@@ -42,6 +44,7 @@
 #define SERVICE_BACKOFF_MS  5000
 #define SERVICE_ABSENT_MS   2000
 #define SERVICE_HURRY_MS    100
+#define SERVICE_HURRY_BURST 3
 #define SERVICE_SETTLE_MS   50
 
 struct service;
@@ -73,6 +76,7 @@ struct service_spec {
     bool tasks_only;          /* asked as tasks.NAME and never otherwise, wherever we are */
     service_screen_fn screen; /* NULL: every address is taken */
     void *screen_arg;
+    bool screened_is_doubt; /* an answer of which nothing is left says nothing, as if none came */
     service_remembered_fn on_remembered; /* gets the `arg` of service_new; NULL: nobody proves */
 };
 
@@ -98,6 +102,7 @@ struct service_info {
     uint64_t last_answer_ms; /* monotonic, of the last positive answer; 0 never */
     const struct addr *addrs;
     size_t count;
+    const struct service *service; /* for service_is_remembered */
 };
 
 void service_info(const struct service *s, struct service_info *out_info);

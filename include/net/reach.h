@@ -18,6 +18,9 @@
  * socket is special.
  */
 bool reach_is_special(const struct addr *a);
+/* What is not routed on the internet: private networks (RFC 1918, RFC 4193), the shared one of
+ * RFC 6598, and all that is special. Services in a Docker network live there. */
+bool reach_is_private(const struct addr *a);
 /* Whether it is an address of this machine (or container) itself. */
 bool reach_is_own(const struct addr *a);
 

@@ -77,6 +77,18 @@
     X(ENDPOINT_PROOFS, "endpoint_proofs_total", COUNTER, "",                                       \
       "Connections opened to prove remembered addresses.")                                         \
     X(ENDPOINTS_DROPPED, "endpoints_dropped_total", COUNTER, "", "Remembered addresses given up.") \
+    X(ENDPOINTS_REMEMBERED, "endpoints_remembered", GAUGE, "",                                     \
+      "Addresses that the DNS does not speak of now, and that answer.")                            \
+    X(ENDPOINTS_GONE, "endpoints_gone_total", COUNTER, "",                                         \
+      "Addresses that services have no longer, whatever the reason.")                              \
+    X(ENDPOINTS_REASSIGNED, "endpoints_reassigned_total", COUNTER, "",                             \
+      "Remembered addresses that belong to another service now.")                                  \
+    X(ENDPOINTS_REFUSED_PIN, "endpoints_refused_total", COUNTER, "cause=\"pin\"",                  \
+      "Times addresses of a service were not used.")                                               \
+    X(ENDPOINTS_REFUSED_EXTERNAL, "endpoints_refused_total", COUNTER, "cause=\"external\"",        \
+      "Times addresses of a service were not used.")                                               \
+    X(NAME_CONFLICTS, "service_name_conflicts_total", COUNTER, "",                                 \
+      "Pairs of services found to answer to one name.")                                            \
     X(PATTERN_NAMES, "pattern_names", GAUGE, "",                                                   \
       "Names that requests made of patterns, followed.")                                           \
     X(PATTERN_NAMES_EVICTED, "pattern_names_evicted_total", COUNTER, "",                           \
@@ -113,6 +125,7 @@ enum counter {
     X(UPSTREAM_CONNECTS, "upstream_connects_total", COUNTER,                                       \
       "Connections opened by service and endpoint.")                                               \
     X(UPSTREAM_ACTIVE, "upstream_active", GAUGE, "Requests in flight by service and endpoint.")    \
+    X(ENDPOINT_TASK, "endpoint_task", GAUGE, "1 for each address and the task it belongs to.")     \
     X(SERVICE_ENDPOINTS, "service_endpoints", GAUGE, "Addresses known by service.")                \
     X(CERTIFICATE_EXPIRY, "certificate_expiry_seconds", GAUGE,                                     \
       "End of validity, seconds since 1970, by first name and key type.")                          \

@@ -38,6 +38,7 @@ struct upstream_env {
     struct deadline_class *idle_class; /* how long an idle link is kept */
     /* A connect failed or a reused link was reset: ask DNS for this service now. */
     void (*hurry)(void *arg, struct str service);
+    uint32_t hurry_ms; /* of one service at most so often, whatever the traffic; 0: always */
     /* A made name is used; `tell`: nothing is known of it. See upstream/made. */
     void (*want)(void *arg, struct str service, bool tell);
     void *arg;
@@ -57,6 +58,9 @@ void upstream_service_unref(struct upstream_service *s);
 /* Replaces the endpoint set: addresses that stay keep their links; those that left are EP_DRAINING:
  * idle links closed at once, running exchanges left alone. Unknown names are remembered too. */
 void upstream_update(struct upstream *u, struct str name, const struct addr *addrs, size_t count);
+/* The names of a service's tasks, a line each in the order of its addresses; what is left out or
+ * too long has none. */
+void upstream_name_tasks(struct upstream *u, struct str name, struct str lines);
 /* Closes all idle links (drain). */
 void upstream_close_idle(struct upstream *u);
 
@@ -106,6 +110,8 @@ const char *lease_protocol(const struct lease *l);
 const char *lease_detail(const struct lease *l);
 /* "10.0.1.5:5000" of the endpoint in use or tried last, or empty; borrowed from the lease. */
 struct str lease_endpoint(const struct lease *l);
+/* "web.3", the task that it belongs to, or empty; borrowed as above. */
+struct str lease_task(const struct lease *l);
 /*
  * Ends the use. If the exchange is complete and the codec said idle, the link goes to the pool;
  * else it is closed. `why` counts for the endpoint: WHY_OK and client-side reasons are no failure

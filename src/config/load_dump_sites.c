@@ -27,8 +27,9 @@ static void put_bounds(struct dump *d, const struct model_route *r)
 static bool is_bare(const struct dump *d, const struct model_route *r)
 {
     return d->is_brief && !r->strip && r->to.scheme != MODEL_SCHEME_HTTPS &&
-           are_equal(&r->timeouts, &d->model->timeouts) &&
-           r->body_bytes == d->model->limits.body_bytes && dump_are_defaults(&r->rules);
+           are_equal(&r->timeouts, &d->model->timeouts) && r->to.pin.len == 0 &&
+           !r->to.is_external && r->body_bytes == d->model->limits.body_bytes &&
+           dump_are_defaults(&r->rules);
 }
 
 static void put_route(struct dump *d, const struct model_route *r)
@@ -50,6 +51,14 @@ static void put_route(struct dump *d, const struct model_route *r)
     put_bounds(d, r);
     if (!d->is_brief || r->rules.gzip) {
         dump_put(d, "        gzip: %s\n", r->rules.gzip ? "true" : "false");
+    }
+    if (!d->is_brief || r->to.pin.len > 0) {
+        dump_put(d, "        pin: ");
+        dump_text(d, r->to.pin.len > 0 ? r->to.pin : STR("none"));
+        dump_put(d, "\n");
+    }
+    if (!d->is_brief || r->to.is_external) {
+        dump_put(d, "        external: %s\n", r->to.is_external ? "true" : "false");
     }
     dump_verify(d, "        ", &r->to);
     dump_rules(d, "        ", &r->rules);

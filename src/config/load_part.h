@@ -26,6 +26,8 @@ struct load_inherited {
     uint64_t body_bytes;
     struct model_verify verify;
     struct model_rules rules;
+    struct str pin;
+    bool is_external;
 };
 
 /* The number below `map` for a path of the schema, or the default. */

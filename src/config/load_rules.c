@@ -208,10 +208,27 @@ void load_client_auth(struct load *l, const struct yaml_node *site, struct model
     out->mode = (enum model_client_auth_mode)load_number(node, AT "client_auth.mode");
 }
 
+static void load_addresses(struct load *l, const struct yaml_node *map, struct load_inherited *in)
+{
+    const struct yaml_node *pin = yaml_tree_get(map, "pin");
+    struct values_fault fault;
+    if (pin != NULL && pin->kind == YAML_TREE_SCALAR) {
+        in->pin = STR("");
+        if (schema_is_word(schema_key(AT "pin"), pin->text) ||
+            names_host(&l->model->arena, pin->text, &in->pin, &fault) != OK) {
+            in->pin = STR("");
+        }
+    }
+    if (yaml_tree_get(map, "external") != NULL) {
+        in->is_external = load_number(map, AT "external") != 0;
+    }
+}
+
 void load_over(struct load *l, const struct yaml_node *map, struct load_inherited *in)
 {
     load_timeouts(map, &in->timeouts);
     in->body_bytes = load_body(map, in->body_bytes);
     load_verify(l, yaml_tree_get(map, "verify"), &in->verify);
     load_rules(l, map, &in->rules);
+    load_addresses(l, map, in);
 }

@@ -106,6 +106,8 @@ static void load_acme(struct load *l)
     if (relay != NULL && relay->kind == YAML_TREE_SCALAR) {
         acme->has_relay = names_relay(&l->model->arena, relay->text, &acme->relay,
                                       &acme->relay_path, &fault) == OK;
+        acme->relay.pin = STR("");
+        acme->relay.is_external = true; /* a support server may be anywhere */
     }
     if (folder != NULL && folder->kind == YAML_TREE_SCALAR) {
         acme->folder = load_absolute(l, arena_dup(&l->model->arena, folder->text));

@@ -137,7 +137,24 @@
         .example = "true"                                                                          \
     }
 
+/* Whose addresses are taken for the service's name. */
+#define SCHEMA_ADDRESSES(AT, OR)                                                                   \
+    {.path = AT ".pin",                                                                            \
+     .type = SCHEMA_HOST,                                                                          \
+     .word = "none",                                                                               \
+     OR("none", "pin"),                                                                            \
+     .help = "The Swarm service whose tasks are meant. Others that answer to the same name, and "  \
+             "addresses of which Docker does not tell whose they are, get no requests.",           \
+     .example = "st_api"},                                                                         \
+    {                                                                                              \
+        .path = AT ".external", .type = SCHEMA_BOOL, OR("false", "external"),                      \
+        .help = "The name leads outside: its public addresses are taken also inside Docker. Only " \
+                "for a name with a dot.",                                                          \
+        .example = "true"                                                                          \
+    }
+
 #define SCHEMA_RULES(AT, KIND, FROM, OR)                                                           \
-    SCHEMA_BOUNDS(AT, KIND, FROM), SCHEMA_VERIFY(AT), SCHEMA_HEADERS(AT), SCHEMA_ACCESS(AT, OR)
+    SCHEMA_BOUNDS(AT, KIND, FROM), SCHEMA_VERIFY(AT), SCHEMA_HEADERS(AT), SCHEMA_ACCESS(AT, OR),   \
+        SCHEMA_ADDRESSES(AT, OR)
 
 #endif

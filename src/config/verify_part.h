@@ -28,6 +28,8 @@ void verify_fault(const struct verify *v, const struct yaml_node *at, const stru
 
 /* What a site and its routes ask of requests, and what only makes sense together. */
 void verify_rules(const struct verify *v, const struct verify_pair *p);
+/* pin and external: where they mean something, and that all who use a name agree on them. */
+void verify_addresses(const struct verify *v);
 /* Everything about single sites and sites among each other. */
 void verify_sites(const struct verify *v);
 /* The place of the value below `map`, or that of `otherwise`. */

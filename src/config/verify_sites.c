@@ -91,8 +91,9 @@ static void verify_shape(const struct verify *v, const struct verify_pair *p)
                   to != NULL ? "to" : "routes",
                   to != NULL && routes != NULL ? "routes" : "redirect", STR_FMT(shown));
     }
-    static const char *const useless[] = {"timeouts", "limits", "verify", "gzip"};
-    for (size_t i = 0; redirect != NULL && count == 1 && i < 4; i++) {
+    static const char *const useless[] = {"timeouts", "limits", "verify",
+                                          "gzip",     "pin",    "external"};
+    for (size_t i = 0; redirect != NULL && count == 1 && i < 6; i++) {
         const struct yaml_node *node = yaml_tree_get(p->node, useless[i]);
         if (node != NULL) {
             diags_add(v->diags, DIAG_ERROR, yaml_tree_place(v->tree, node),
@@ -245,6 +246,7 @@ void verify_sites(const struct verify *v)
         arena_reset(&scratch);
     }
     verify_ports(v);
+    verify_addresses(v);
     arena_fini(&scratch);
     map_free(owners);
 }

@@ -120,7 +120,24 @@ static void write_certs(struct json *j, const struct tls_set *set)
     json_array_end(j);
 }
 
-static void write_service(struct json *j, struct str name, const struct service_info *info)
+/* Listed by the DNS, or only remembered; and whose it is, where that is known. */
+static void write_endpoint(struct json *j, const struct services *s,
+                           const struct service_info *info, const struct addr *a)
+{
+    const struct task_name *task = services_task(s, a);
+    bool is_remembered = service_is_remembered(info->service, a);
+
+    json_object(j, NULL);
+    write_addr(j, "address", a);
+    json_str(j, "state", is_remembered ? STR("remembered") : STR("listed"));
+    if (task != NULL) {
+        json_str(j, "task", str_of(task->text));
+    }
+    json_object_end(j);
+}
+
+static void write_service(struct json *j, const struct services *s, struct str name,
+                          const struct service_info *info)
 {
     json_object(j, NULL);
     json_str(j, "name", name);
@@ -131,6 +148,11 @@ static void write_service(struct json *j, struct str name, const struct service_
     json_array(j, "endpoints");
     for (size_t k = 0; k < info->count; k++) {
         write_addr(j, NULL, &info->addrs[k]);
+    }
+    json_array_end(j);
+    json_array(j, "endpoint_states");
+    for (size_t k = 0; k < info->count; k++) {
+        write_endpoint(j, s, info, &info->addrs[k]);
     }
     json_array_end(j);
     json_object_end(j);
@@ -144,13 +166,13 @@ static void write_services(struct json *j, const struct services *s)
 
     json_array(j, "services");
     while (services_next(s, &pos, &name, &info)) {
-        write_service(j, name, &info);
+        write_service(j, s, name, &info);
     }
     json_array_end(j);
     pos = NULL;
     json_array(j, "pattern_services");
     while (wanted_next(services_wanted(s), &pos, &name, &info)) {
-        write_service(j, name, &info);
+        write_service(j, s, name, &info);
     }
     json_array_end(j);
 }

@@ -169,7 +169,21 @@ static uint64_t figure(const struct totals *t, struct str service, struct str en
     return sum;
 }
 
-static void endpoints(struct explain *e, struct str service, const struct addr *addrs, size_t count)
+/* ", listed, task web.3": what the DNS says of an address; nothing of one that it is not asked. */
+static struct str said_of(struct explain *e, const struct service_info *info, const struct addr *a)
+{
+    const struct task_name *task = services_task(e->view->services, a);
+
+    if (info == NULL) {
+        return STR("");
+    }
+    return arena_printf(&e->arena, ", %s%s%s",
+                        service_is_remembered(info->service, a) ? "remembered" : "listed",
+                        task != NULL ? ", task " : "", task != NULL ? task->text : "");
+}
+
+static void endpoints(struct explain *e, struct str service, const struct service_info *info,
+                      const struct addr *addrs, size_t count)
 {
     struct totals *sent = totals_new(e->view->counters, SERIES_UPSTREAM_REQUESTS);
     struct totals *failed = totals_new(e->view->counters, SERIES_UPSTREAM_FAILURES);
@@ -178,9 +192,11 @@ static void endpoints(struct explain *e, struct str service, const struct addr *
 
     for (size_t i = 0; i < count; i++) {
         struct str at = str_of(addr_print(&addrs[i], text));
+        struct str said = said_of(e, info, &addrs[i]);
         line(e, "endpoint",
-             "%s, %" PRIu64 " requests sent, %" PRIu64 " running, %" PRIu64 " failures", text,
-             figure(sent, service, at), figure(active, service, at), figure(failed, service, at));
+             "%s, %" PRIu64 " requests sent, %" PRIu64 " running, %" PRIu64 " failures%.*s", text,
+             figure(sent, service, at), figure(active, service, at), figure(failed, service, at),
+             STR_FMT(said));
     }
     totals_free(active);
     totals_free(failed);
@@ -214,7 +230,7 @@ static void to_service(struct explain *e, struct str name)
     if (info.last_answer_ms > 0) {
         line(e, "", "last found %" PRIu64 " ms ago", clock_ms() - info.last_answer_ms);
     }
-    endpoints(e, name, info.addrs, info.count);
+    endpoints(e, name, &info, info.addrs, info.count);
     if (info.count == 0) {
         line(e, "", "a task must run, be healthy, and share a network with the door");
         line_answer(e, WHY_NO_ENDPOINT);
@@ -293,7 +309,7 @@ static void routes(struct explain *e)
         return;
     }
     if (r->to.is_literal) {
-        endpoints(e, r->to.service, &r->to.addr, 1);
+        endpoints(e, r->to.service, NULL, &r->to.addr, 1);
         line(e, "answer", "what the service answers");
     } else if (!r->to.is_pattern) {
         to_service(e, r->to.service);

@@ -29,22 +29,24 @@ struct keeper {
 
 /* ---- services ---- */
 
-static void on_addrs(void *arg, struct str name, const struct addr *addrs, size_t count, bool sure)
+static void on_addrs(void *arg, struct str name, const struct services_set *set)
 {
     struct keeper *k = arg;
     struct wire_msg m = {
         .id = WIRE_ENDPOINTS,
-        .flag = sure ? WIRE_ENDPOINTS_SET : WIRE_ENDPOINTS_NONE,
+        .flag = set->sure ? WIRE_ENDPOINTS_SET : WIRE_ENDPOINTS_NONE,
         .name = name,
-        .addrs = addrs,
-        .addr_count = count < WIRE_ADDRS_MAX ? count : WIRE_ADDRS_MAX,
+        .text = set->names,
+        .addrs = set->addrs,
+        .addr_count = set->count < WIRE_ADDRS_MAX ? set->count : WIRE_ADDRS_MAX,
     };
     struct log_line line;
 
     wire_link_send(k->process.link, &m, NULL, 0);
-    log_begin(&line, LOG_INFO, "endpoints");
+    /* Names come later than addresses, and are no news of their own. */
+    log_begin(&line, set->renamed ? LOG_DEBUG : LOG_INFO, "endpoints");
     log_field(&line, "service", name);
-    log_field_int(&line, "count", (int64_t)count);
+    log_field_int(&line, "count", (int64_t)set->count);
     log_end(&line);
 }
 

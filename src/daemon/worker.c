@@ -181,6 +181,7 @@ static void on_endpoints(void *arg, const struct wire_msg *m, int *fds)
     (void)fds;
     wire_addrs(m, addrs);
     upstream_update(proxy_upstream(w->proxy), m->name, addrs, m->addr_count);
+    upstream_name_tasks(proxy_upstream(w->proxy), m->name, m->text);
     free(addrs);
 }
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "dns/answer.h"
 
+#include <stdio.h>
+
 #include "base/err.h"
 
 #define HEADER_BYTES   12
@@ -275,31 +277,111 @@ static int read_answers(struct reader r, uint16_t records, struct pass *p)
     return ERR_LIMIT;
 }
 
+/* Header and question; leaves the reader at the answer section. */
+static int read_head(struct reader *r, struct answer_question question, uint16_t *out_records,
+                     struct answer *out_answer)
+{
+    if (r->len < HEADER_BYTES) {
+        return ERR_TRUNCATED;
+    }
+    uint16_t flags = get_u16(r->msg + 2);
+    /* One question: more than one is no answer that any server gives (RFC 9619). */
+    if ((flags & FLAG_QR) == 0 || (flags & MASK_OPCODE) != 0 || get_u16(r->msg + 4) != 1) {
+        return ERR_SYNTAX;
+    }
+    int err = read_question(r, question);
+    if (err != OK) {
+        return err;
+    }
+    *out_records = get_u16(r->msg + 6);
+    *out_answer = (struct answer){(flags & FLAG_TC) != 0, (uint8_t)(flags & MASK_RCODE), 0};
+    return OK;
+}
+
 int answer_parse(struct str msg, struct answer_question question, struct addr *out_addrs,
                  size_t cap, struct answer *out_answer)
 {
     struct reader r = {(const uint8_t *)msg.ptr, msg.len, HEADER_BYTES};
     struct pass p = {.name = *question.name, .type = question.type, .addrs = out_addrs, .cap = cap};
+    struct answer a;
+    uint16_t records;
 
-    if (msg.len < HEADER_BYTES) {
-        return ERR_TRUNCATED;
-    }
-    uint16_t flags = get_u16(r.msg + 2), records = get_u16(r.msg + 6);
-    /* One question: more than one is no answer that any server gives (RFC 9619). */
-    if ((flags & FLAG_QR) == 0 || (flags & MASK_OPCODE) != 0 || get_u16(r.msg + 4) != 1) {
-        return ERR_SYNTAX;
-    }
-    int err = read_question(&r, question);
-    if (err != OK) {
-        return err;
-    }
-    bool truncated = (flags & FLAG_TC) != 0;
-    uint8_t rcode = (uint8_t)(flags & MASK_RCODE);
-    if (!truncated && rcode == 0) {
+    int err = read_head(&r, question, &records, &a);
+    if (err == OK && !a.truncated && a.rcode == 0) {
         err = read_answers(r, records, &p);
     }
     if (err == OK) {
-        *out_answer = (struct answer){truncated, rcode, p.count};
+        a.count = p.count;
+        *out_answer = a;
     }
     return err;
+}
+
+/* The name in a PTR record of the question's name; others are passed over. */
+static int take_ptr(struct reader *r, struct answer_question question, struct answer_name *io_ptr)
+{
+    struct record rec;
+    struct answer_name name;
+
+    int err = read_record(r, &rec);
+    if (err != OK || rec.class != CLASS_IN || rec.type != ANSWER_TYPE_PTR ||
+        !name_eq(&rec.owner, question.name)) {
+        return err;
+    }
+    struct reader in = {r->msg, r->len, rec.rdata};
+    err = read_name(&in, &name);
+    if (err != OK) {
+        return err;
+    }
+    if (in.at != rec.rdata + rec.rdata_len) {
+        return ERR_SYNTAX;
+    }
+    if (io_ptr->len > 0 && !name_eq(io_ptr, &name)) {
+        return ERR_LIMIT;
+    }
+    *io_ptr = name;
+    return OK;
+}
+
+int answer_parse_ptr(struct str msg, struct answer_question question, struct answer_name *out_ptr,
+                     struct answer *out_answer)
+{
+    struct reader r = {(const uint8_t *)msg.ptr, msg.len, HEADER_BYTES};
+    struct answer_name ptr = {.len = 0};
+    struct answer a;
+    uint16_t records;
+
+    int err = read_head(&r, question, &records, &a);
+    bool is_good = err == OK && !a.truncated && a.rcode == 0;
+    for (uint16_t i = 0; is_good && i < records && err == OK; i++) {
+        err = take_ptr(&r, question, &ptr);
+    }
+    if (err == OK) {
+        *out_ptr = ptr;
+        *out_answer = a;
+    }
+    return err;
+}
+
+int answer_reverse_name(const struct addr *a, char dst[static ANSWER_REVERSE_MAX])
+{
+    if (a->sa.sa_family == AF_INET) {
+        const uint8_t *b = (const uint8_t *)&a->in4.sin_addr;
+        (void)snprintf(dst, ANSWER_REVERSE_MAX, "%u.%u.%u.%u.in-addr.arpa", b[3], b[2], b[1], b[0]);
+        return OK;
+    }
+    if (a->sa.sa_family != AF_INET6) {
+        return ERR_UNSUPPORTED;
+    }
+    static const char hex[] = "0123456789abcdef";
+    size_t len = 0;
+    for (size_t i = sizeof(a->in6.sin6_addr.s6_addr); i > 0; i--) {
+        uint8_t byte = a->in6.sin6_addr.s6_addr[i - 1];
+        dst[len++] = hex[byte & 15];
+        dst[len++] = '.';
+        dst[len++] = hex[byte >> 4];
+        dst[len++] = '.';
+    }
+    (void)snprintf(dst + len, ANSWER_REVERSE_MAX - len, "ip6.arpa");
+    return OK;
 }

@@ -34,13 +34,15 @@ struct question {
     enum question_state state;
     struct answer_name name;
     uint16_t type;
-    resolver_fn fn;
+    resolver_fn fn;         /* of A and AAAA */
+    resolver_ptr_fn ptr_fn; /* of PTR */
     void *arg;
     struct deadline deadline;
     struct loop_task deliver;
     enum resolver_outcome outcome;
     struct addr *addrs; /* owned */
     size_t count;
+    struct answer_name ptr;
 };
 
 /* A socket of c-ares: it opens and closes it, we only watch. */
@@ -160,20 +162,28 @@ static void count_outcome(struct resolver *r, enum resolver_outcome outcome)
     }
 }
 
+/* The owner hears of it; the question may be gone by then. */
+static void tell(const struct question *q, enum resolver_outcome outcome, const struct addr *addrs,
+                 size_t count)
+{
+    if (q->type == ANSWER_TYPE_PTR) {
+        struct answer_name ptr = q->ptr;
+        q->ptr_fn(q->arg, outcome, outcome == RESOLVER_ANSWER ? &ptr : NULL);
+    } else {
+        q->fn(q->arg, outcome, addrs, count);
+    }
+}
+
 /* Runs at the end of a turn, never inside c-ares, so that the callback may do as it likes. */
 static void on_deliver(void *arg)
 {
     struct question *q = arg;
-    resolver_fn fn = q->fn;
-    void *fn_arg = q->arg;
-    enum resolver_outcome outcome = q->outcome;
-    struct addr *addrs = q->addrs;
-    size_t count = q->count;
+    const struct question told = *q;
 
     q->addrs = NULL;
     question_free(q);
-    fn(fn_arg, outcome, addrs, count);
-    free(addrs);
+    tell(&told, told.outcome, told.addrs, told.count);
+    free(told.addrs);
 }
 
 static void question_answered(struct question *q, enum resolver_outcome outcome)
@@ -192,7 +202,7 @@ static void on_deadline(void *arg)
 
     q->state = QUESTION_ORPHANED;
     count_outcome(q->r, RESOLVER_SILENT);
-    q->fn(q->arg, RESOLVER_SILENT, NULL, 0);
+    tell(q, RESOLVER_SILENT, NULL, 0);
 }
 
 /* What a failure without usable bytes means. */
@@ -211,9 +221,12 @@ static enum resolver_outcome outcome_of_bytes(struct question *q, struct str msg
 {
     struct resolver *r = q->r;
     struct answer_question asked = {&q->name, q->type};
+    bool is_ptr = q->type == ANSWER_TYPE_PTR;
     struct answer a;
 
-    if (answer_parse(msg, asked, r->scratch, RESOLVER_ADDRS_MAX, &a) != OK) {
+    int err = is_ptr ? answer_parse_ptr(msg, asked, &q->ptr, &a)
+                     : answer_parse(msg, asked, r->scratch, RESOLVER_ADDRS_MAX, &a);
+    if (err != OK) {
         return RESOLVER_SERVFAIL;
     }
     if (a.truncated) {
@@ -222,6 +235,9 @@ static enum resolver_outcome outcome_of_bytes(struct question *q, struct str msg
     }
     if (a.rcode != 0) {
         return a.rcode == 3 ? RESOLVER_NXDOMAIN : RESOLVER_SERVFAIL;
+    }
+    if (is_ptr) {
+        return q->ptr.len > 0 ? RESOLVER_ANSWER : RESOLVER_EMPTY;
     }
     if (a.count == 0) {
         return RESOLVER_EMPTY;
@@ -248,20 +264,25 @@ static void on_cares(void *arg, int status, int timeouts, unsigned char *bytes, 
     question_answered(q, outcome_of_bytes(q, str_n((const char *)bytes, (size_t)len)));
 }
 
-void resolver_ask(struct resolver *r, struct str name, enum resolver_type type, resolver_fn fn,
-                  void *arg)
+static struct question *question_new(struct resolver *r, uint16_t type, void *arg)
 {
     struct question *q = NEW(struct question);
-    char text[ANSWER_NAME_MAX + 1];
 
     q->r = r;
-    q->fn = fn;
     q->arg = arg;
-    q->type = type == RESOLVER_A ? ANSWER_TYPE_A : ANSWER_TYPE_AAAA;
+    q->type = type;
     deadline_init(&q->deadline, on_deadline, q);
     loop_task_init(&q->deliver, on_deliver, q);
     list_push_back(&r->questions, &q->node);
     r->stats.asked++;
+    return q;
+}
+
+static void send_question(struct question *q, struct str name)
+{
+    struct resolver *r = q->r;
+    char text[ANSWER_NAME_MAX + 1];
+
     if (answer_name_of(name, &q->name) != OK) {
         question_answered(q, RESOLVER_NXDOMAIN);
         return;
@@ -271,6 +292,26 @@ void resolver_ask(struct resolver *r, struct str name, enum resolver_type type, 
     deadline_set(&q->deadline, r->deadlines);
     ares_query(r->channel, text, 1, q->type, on_cares, q);
     arm_timer(r);
+}
+
+void resolver_ask(struct resolver *r, struct str name, enum resolver_type type, resolver_fn fn,
+                  void *arg)
+{
+    struct question *q =
+        question_new(r, type == RESOLVER_A ? ANSWER_TYPE_A : ANSWER_TYPE_AAAA, arg);
+
+    q->fn = fn;
+    send_question(q, name);
+}
+
+void resolver_ask_ptr(struct resolver *r, const struct addr *addr, resolver_ptr_fn fn, void *arg)
+{
+    struct question *q = question_new(r, ANSWER_TYPE_PTR, arg);
+    char name[ANSWER_REVERSE_MAX];
+
+    q->ptr_fn = fn;
+    /* Of a family without names in reverse: the empty name is one that no host has. */
+    send_question(q, answer_reverse_name(addr, name) == OK ? str_of(name) : STR(""));
 }
 
 void resolver_cancel(struct resolver *r, const void *arg)

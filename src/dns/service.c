@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "base/bucket.h"
 #include "base/clock.h"
 #include "base/mem.h"
 #include "loop/timer.h"
@@ -44,6 +45,7 @@ struct service {
     uint32_t refresh_ms;
     service_screen_fn screen;
     void *screen_arg;
+    bool screened_is_doubt;
     service_fn fn;
     void *arg;
     service_remembered_fn on_remembered;
@@ -59,6 +61,7 @@ struct service {
     uint64_t round_ms; /* when the last questions were asked */
     uint64_t next_ms;  /* when the next ones are due */
     unsigned failures; /* rounds without any positive answer */
+    struct bucket hurries;
     struct timer round;
     struct timer settle;
     struct timer doubt;
@@ -149,24 +152,6 @@ static void lane_forget(struct lane *lane)
     lane->state = LANE_EMPTY;
 }
 
-static void lane_learn(struct lane *lane, const struct addr *addrs, size_t count)
-{
-    const struct service *s = lane->s;
-
-    lane_forget(lane);
-    lane->addrs = mem_dup(addrs, count * sizeof(*addrs));
-    lane->count = s->screen != NULL ? s->screen(s->screen_arg, lane->addrs, count) : count;
-    if (lane->count == 0) {
-        lane_forget(lane);
-        lane->last = RESOLVER_EMPTY;
-        return;
-    }
-    lane->state = LANE_GOOD;
-    for (size_t i = 0; i < lane->count; i++) {
-        addr_set_port(&lane->addrs[i], s->port);
-    }
-}
-
 static void lane_doubt(struct lane *lane)
 {
     if (lane->state == LANE_NEW) {
@@ -175,6 +160,31 @@ static void lane_doubt(struct lane *lane)
         lane->state = LANE_DOUBTED;
         bool is_proved = lane->s->on_remembered != NULL;
         lane->doubt_ends_ms = clock_ms() + (is_proved ? SERVICE_REMEMBER_MS : SERVICE_DOUBT_MS);
+    }
+}
+
+static void lane_learn(struct lane *lane, const struct addr *addrs, size_t count)
+{
+    const struct service *s = lane->s;
+    struct addr *copy = mem_dup(addrs, count * sizeof(*addrs));
+
+    count = s->screen != NULL ? s->screen(s->screen_arg, copy, count) : count;
+    if (count == 0) {
+        free(copy);
+        lane->last = RESOLVER_EMPTY;
+        if (s->screened_is_doubt) {
+            lane_doubt(lane);
+        } else {
+            lane_forget(lane);
+        }
+        return;
+    }
+    lane_forget(lane);
+    lane->addrs = copy;
+    lane->count = count;
+    lane->state = LANE_GOOD;
+    for (size_t i = 0; i < lane->count; i++) {
+        addr_set_port(&lane->addrs[i], s->port);
     }
 }
 
@@ -338,7 +348,7 @@ static void on_answer(void *arg, enum resolver_outcome outcome, const struct add
     lane->last = outcome;
     if (outcome == RESOLVER_ANSWER) {
         lane_learn(lane, addrs, count);
-        s->last_answer_ms = clock_ms();
+        s->last_answer_ms = lane_is_good(lane) ? clock_ms() : s->last_answer_ms;
     } else {
         lane_doubt(lane);
     }
@@ -411,9 +421,11 @@ struct service *service_new(struct loop *loop, struct resolver *r, struct servic
     s->refresh_ms = spec.refresh_ms;
     s->screen = spec.screen;
     s->screen_arg = spec.screen_arg;
+    s->screened_is_doubt = spec.screened_is_doubt;
     s->fn = fn;
     s->arg = arg;
     s->on_remembered = spec.on_remembered;
+    bucket_init(&s->hurries, 1, SERVICE_HURRY_BURST, clock_ms());
     timer_init(&s->round, loop, on_round, s);
     timer_init(&s->settle, loop, on_settle, s);
     timer_init(&s->doubt, loop, on_settle, s);
@@ -454,7 +466,7 @@ void service_hurry(struct service *s)
     uint64_t now = clock_ms(), at = s->round_ms + SERVICE_HURRY_MS;
 
     at = at > now ? at : now;
-    if (at < s->next_ms) {
+    if (at < s->next_ms && bucket_take(&s->hurries, now)) {
         schedule(s, at);
     }
 }
@@ -518,6 +530,7 @@ void service_info(const struct service *s, struct service_info *out_info)
         .last_answer_ms = s->last_answer_ms,
         .addrs = s->addrs,
         .count = s->count,
+        .service = s,
     };
 }
 

@@ -33,6 +33,15 @@ bool reach_is_special(const struct addr *a)
            addr_net_any(special, sizeof(special) / sizeof(special[0]), a);
 }
 
+bool reach_is_private(const struct addr *a)
+{
+    static const struct addr_net nets[] = {
+        V4(10, 0, 8), V4(172, 16, 12), V4(192, 168, 16), V4(100, 64, 10), {{0xfc}, 7},
+    };
+
+    return reach_is_special(a) || addr_net_any(nets, sizeof(nets) / sizeof(nets[0]), a);
+}
+
 bool reach_is_own(const struct addr *a)
 {
     struct addr to = *a;

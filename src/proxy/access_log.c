@@ -55,6 +55,9 @@ static void write_service(struct log_line *line, const struct exchange *ex)
     log_field(line, "service", ex->service);
     if (ex->endpoint.len > 0) {
         log_field(line, "endpoint", ex->endpoint);
+        if (ex->task.len > 0) {
+            log_field(line, "task", ex->task);
+        }
     }
     if (ex->spoken != NULL && ex->spoken[0] != '\0') {
         log_field_c(line, "service_protocol", ex->spoken);

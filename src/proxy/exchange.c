@@ -157,6 +157,7 @@ void exchange_finish(struct exchange *ex, enum why why)
     deadline_clear(&ex->deadline);
     if (ex->lease != NULL) {
         ex->endpoint = arena_dup(ex->arena, lease_endpoint(ex->lease));
+        ex->task = arena_dup(ex->arena, lease_task(ex->lease));
         ex->spoken = lease_protocol(ex->lease);
         ex->detail = lease_detail(ex->lease);
     }

@@ -81,6 +81,7 @@ struct exchange {
     uint64_t bytes_out; /* response body */
     struct str service;
     struct str endpoint; /* in the arena */
+    struct str task;     /* that the endpoint belongs to; empty: not known */
     const char *spoken;  /* the protocol with the service; static, NULL or "" if none */
     const char *detail;  /* what TLS said of a link that failed; static, NULL or "" if nothing */
 };

@@ -13,6 +13,7 @@
 
 #define SCRATCH_BYTES (64 * 1024)
 #define LINK_IDLE_MS  60000
+#define HURRY_MS      50
 /* Of a container's memory, what workers may hold: the other processes, kernel buffers and what
  * comes between two looks need the rest. */
 #define SHARE_PERCENT 75
@@ -71,6 +72,7 @@ struct proxy *proxy_new(const struct proxy_env *env)
                               .tls = p->tls_worker,
                               .idle_class = proxy_deadline(p, LINK_IDLE_MS),
                               .hurry = on_hurry,
+                              .hurry_ms = HURRY_MS,
                               .want = on_want,
                               .arg = p};
     p->upstream = upstream_new(&up);

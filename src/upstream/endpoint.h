@@ -27,6 +27,7 @@ enum endpoint_state { EP_UNKNOWN, EP_UP, EP_DOWN, EP_DRAINING };
 /* The first ejection lasts so long, each further one in a row twice as long, up to the most. */
 #define ENDPOINT_EJECT_MS     1000
 #define ENDPOINT_EJECT_MAX_MS 10000
+#define ENDPOINT_TASK_MAX     96
 
 /* Whose it is, as far as its series go. */
 struct endpoint_owner {
@@ -40,8 +41,9 @@ struct endpoint {
     unsigned refs;
     enum endpoint_state state;
     struct addr addr;
-    char text[ADDR_TEXT_MAX]; /* "10.0.1.5:5000" */
-    char *service;            /* owned, for labels */
+    char text[ADDR_TEXT_MAX];     /* "10.0.1.5:5000" */
+    char task[ENDPOINT_TASK_MAX]; /* "web.3", whom it belongs to; empty: not known */
+    char *service;                /* owned, for labels */
     bool is_made;
     struct slot *slot;           /* borrowed */
     struct flight_tables flight; /* borrowed */

@@ -295,6 +295,12 @@ struct str lease_endpoint(const struct lease *l)
     return e == NULL ? STR("") : str_of(e->text);
 }
 
+struct str lease_task(const struct lease *l)
+{
+    const struct endpoint *e = current(l);
+    return e == NULL ? STR("") : str_of(e->task);
+}
+
 /* Reasons that are the service's doing. */
 static bool is_failure(enum why why)
 {

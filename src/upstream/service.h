@@ -35,6 +35,7 @@ struct upstream_service {
     unsigned refs;             /* of generations and leases; the directory holds none */
     char *name;                /* "host:port", owned */
     char *label;               /* what its series are called, owned: the name, or a pattern */
+    uint64_t hurried_ms;       /* when the keeper was asked last to look again */
     bool is_literal;           /* its endpoint is fixed: no DNS to hurry */
     struct endpoint_set *set;  /* NULL until the first was published */
     struct balance balance;    /* of its endpoints */

@@ -147,6 +147,18 @@ void upstream_service_clear(struct upstream_service *s)
     publish(s, NULL);
 }
 
+void upstream_name_tasks(struct upstream *u, struct str name, struct str lines)
+{
+    const struct upstream_service *s = map_get(u->services, name);
+    struct str line;
+
+    for (size_t i = 0; s != NULL && s->set != NULL && i < s->set->count; i++) {
+        struct endpoint *e = s->set->endpoints[i];
+        bool is_named = str_next(&lines, '\n', &line) && line.len < sizeof(e->task);
+        str_copy(e->task, sizeof(e->task), is_named ? line : STR(""));
+    }
+}
+
 static void close_idle(const struct map *services)
 {
     size_t pos = 0;
@@ -169,7 +181,10 @@ void upstream_close_idle(struct upstream *u)
 void upstream_service_hurry(struct upstream_service *s)
 {
     const struct upstream_env *env = &s->upstream->env;
-    if (!s->is_literal && env->hurry != NULL) {
+    uint64_t now = loop_now_ms(env->loop);
+    if (!s->is_literal && env->hurry != NULL &&
+        (s->hurried_ms == 0 || now - s->hurried_ms >= env->hurry_ms)) {
+        s->hurried_ms = now;
         env->hurry(env->arg, str_of(s->name));
     }
 }

@@ -22,7 +22,7 @@ import struct
 import threading
 import time
 
-TYPES = {"A": 1, "CNAME": 5, "AAAA": 28}
+TYPES = {"A": 1, "CNAME": 5, "PTR": 12, "AAAA": 28}
 TYPE_NAMES = {number: name for name, number in TYPES.items()}
 TYPE_OPT = 41
 CLASS_IN = 1
@@ -54,6 +54,14 @@ class _Entry:
     truncate: str = ""  # "", "udp" (whole over TCP) or "both"
 
 
+class _Name:
+    """What a PTR holds, as bytes, like an address."""
+
+    def __init__(self, name):
+        labels = name.encode().split(b".")
+        self.packed = b"".join(bytes([len(x)]) + x for x in labels) + b"\0"
+
+
 class DnsServer:
     """Listens from the constructor on, answers between start() and stop()."""
 
@@ -78,6 +86,11 @@ class DnsServer:
         """The addresses of a name; an empty list is an empty answer, not NXDOMAIN."""
         self._put(name, "A", _Entry(addresses=tuple(ipaddress.IPv4Address(x) for x in a)))
         self._put(name, "AAAA", _Entry(addresses=tuple(ipaddress.IPv6Address(x) for x in aaaa)))
+
+    def set_ptr(self, ip, name):
+        """The name of an address; "" for none."""
+        reverse = ipaddress.ip_address(ip).reverse_pointer
+        self._put(reverse, "PTR", _Entry(addresses=(_Name(name),) if name else ()))
 
     def nxdomain(self, name, type=None):
         self._mode(name, type, NXDOMAIN)

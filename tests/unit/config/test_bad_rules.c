@@ -151,6 +151,20 @@ static const struct bad cases[] = {
      "https://SERVICE beside it\n",
      ERR_SYNTAX},
     {HEAD "sites:\n"
+          "  a.com: {to: \"http://c:1\", pin: x}\n"
+          "  b.com: {to: \"http://c:1\", pin: y}\n"
+          "  c.com: {to: \"http://c:1\", pin: x, external: true}\n"
+          "  d.com: {to: \"http://127.0.0.1:1\", pin: x}\n",
+     "f:5:3: error: found another pin than before for the same service and port in site "
+     "\"b.com\"; expected the same pin wherever they are used\n"
+     "f:6:3: error: found external: true for a service without a dot in its name in site "
+     "\"c.com\"; expected the full name of something outside, or no external\n"
+     "f:6:3: error: found another external than before for the same service and port in site "
+     "\"c.com\"; expected the same wherever they are used\n"
+     "f:7:3: error: found pin and a literal address in site \"d.com\"; expected pin only where "
+     "the service has a name of its own\n",
+     ERR_SYNTAX},
+    {HEAD "sites:\n"
           "  c.com: {redirect: \"https://a.com\", verify: off, gzip: true}\n",
      "f:4:46: error: found verify in site \"c.com\", which only redirects; expected none there\n"
      "f:4:57: error: found gzip in site \"c.com\", which only redirects; expected none there\n",

@@ -204,7 +204,7 @@ static const struct bad cases[] = {
           "    colour: {}\n",
      "f:6:5: error: unknown key \"colour\" in site \"c.com\"; expected one of: to, routes, "
      "redirect, code, aliases, http, timeouts, limits, verify, headers, basic_auth, allow, deny, "
-     "rate, gzip, client_auth\n",
+     "rate, gzip, pin, external, client_auth\n",
      ERR_SYNTAX},
     {HEAD "sites:\n"
           "  c.com:\n"
@@ -219,7 +219,7 @@ static const struct bad cases[] = {
           "    balance: random\n",
      "f:6:5: error: unknown key \"balance\" in site \"c.com\"; expected one of: to, routes, "
      "redirect, code, aliases, http, timeouts, limits, verify, headers, basic_auth, allow, deny, "
-     "rate, gzip, client_auth\n",
+     "rate, gzip, pin, external, client_auth\n",
      ERR_SYNTAX},
     {HEAD "sites:\n"
           "  c.com:\n"
@@ -272,7 +272,7 @@ static const struct bad cases[] = {
      "f:4:17: error: unknown key \"file\" in tickets; expected one of: secret\n", ERR_SYNTAX},
     {HEAD "sites: {a.com: \"http://a:1\"}\n"
           "tls: {pin: x}\n",
-     "f:4:7: error: unknown key \"pin\" in tls; expected one of: min, tickets\n", ERR_SYNTAX},
+     "f:4:7: error: unknown key \"pin\" in tls; \"pin\" belongs in a site\n", ERR_SYNTAX},
     {HEAD "sites: {a.com: \"http://a:1\"}\n"
           "certs: /x\n",
      "f:4:1: error: unknown key \"certs\" at the top level; did you mean \"certificates\"?\n",

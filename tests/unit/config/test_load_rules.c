@@ -70,9 +70,11 @@ static void assert_change(const struct model_headers *h, size_t i, enum model_he
     "        basic_auth: /other\n"                                                                 \
     "        allow: all\n"                                                                         \
     "        deny: []\n"                                                                           \
+    "        pin: ST_api\n"                                                                        \
     "        rate: {requests: 600/m, burst: 50}\n"                                                 \
     "        gzip: false\n"                                                                        \
     "      /open: {to: \"https://x\", verify: off, basic_auth: off, rate: off}\n"                  \
+    "      /out: {to: \"https://x.example\", external: true}\n"                                    \
     "      /grpc: h2c://g:50051\n"                                                                 \
     "  \"*.b.com\": {to: \"http://{1}_web:3000\", aliases: [\"*.b.org\"]}\n"                       \
     "  \"*.old.com\": {redirect: \"https://{1}.b.com/x\", rate: 1/h, "                             \
@@ -200,9 +202,12 @@ static void test_load_patterns(void **state)
     assert_str(m->sites[2].redirect, "https://{1}.b.com/x");
     assert_int_equal(m->sites[2].rules.rate.period_ms, 3600000);
     size_t count = model_targets(m, &targets);
-    assert_int_equal(count, 5);
+    assert_int_equal(count, 6);
     for (size_t i = 0; i < count; i++) {
         assert_false(targets[i]->is_pattern);
+        bool is_api = str_eq(targets[i]->host, STR("api"));
+        assert_str(targets[i]->pin, is_api ? "st_api" : "");
+        assert_int_equal(targets[i]->is_external, str_eq(targets[i]->host, STR("x.example")));
     }
     free(targets);
     model_free(m);

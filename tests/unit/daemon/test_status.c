@@ -19,14 +19,11 @@ struct rig {
     struct buf out;
 };
 
-static void on_endpoints(void *arg, struct str name, const struct addr *addrs, size_t count,
-                         bool sure)
+static void on_endpoints(void *arg, struct str name, const struct services_set *set)
 {
     (void)arg;
     (void)name;
-    (void)addrs;
-    (void)count;
-    (void)sure;
+    (void)set;
 }
 
 static void on_gone(void *arg, struct str name)

@@ -292,6 +292,121 @@ static void test_answer_bounds_addresses(void **state)
     }
 }
 
+#define PTR_QUESTION                                                                               \
+    "\x01"                                                                                         \
+    "3\x01"                                                                                        \
+    "0\x01"                                                                                        \
+    "0\x02"                                                                                        \
+    "10\x07in-addr\x04"                                                                            \
+    "arpa\0"
+#define FIXED_PTR "\0\x0c\0\x01\0\0\x02\x58\0"
+
+static void begin_ptr(struct buf *b, unsigned flags, uint8_t records)
+{
+    const uint8_t head[12] = {0x12, 0x34, (uint8_t)(flags >> 8), (uint8_t)flags, 0, 1, 0, records};
+
+    buf_init(b, 65535);
+    assert_int_equal(buf_append(b, head, sizeof(head)), OK);
+    ADD(b, PTR_QUESTION "\0\x0c\0\x01");
+}
+
+static int parse_ptr(struct buf *b, struct answer_name *out_ptr, struct answer *out)
+{
+    struct answer_name wire;
+
+    assert_int_equal(answer_name_of(STR("3.0.0.10.in-addr.arpa"), &wire), OK);
+    int err = answer_parse_ptr(buf_str(b), (struct answer_question){&wire, ANSWER_TYPE_PTR},
+                               out_ptr, out);
+    buf_fini(b);
+    return err;
+}
+
+static void test_answer_ptr(void **state)
+{
+    struct answer_name ptr;
+    struct answer a;
+    struct buf b;
+
+    (void)state;
+    begin_ptr(&b, 0x8180, 2); /* said twice is said once */
+    ADD(&b, POINTER_TO_NAME FIXED_PTR "\x08"
+                                      "\x03"
+                                      "Web\x02n1\0");
+    ADD(&b, POINTER_TO_NAME FIXED_PTR "\x08"
+                                      "\x03"
+                                      "web\x02n1\0");
+    assert_int_equal(parse_ptr(&b, &ptr, &a), OK);
+    assert_int_equal(ptr.len, 8);
+    assert_memory_equal(ptr.bytes,
+                        "\x03"
+                        "web\x02n1\0",
+                        8);
+    begin_ptr(&b, 0x8183, 0);
+    assert_int_equal(parse_ptr(&b, &ptr, &a), OK);
+    assert_int_equal(a.rcode, 3);
+    assert_int_equal(ptr.len, 0);
+    begin_ptr(&b, 0x8180, 1); /* somebody else's name */
+    ADD(&b, "\x03"
+            "web\0" FIXED_PTR "\x08"
+            "\x03"
+            "web\x02n1\0");
+    assert_int_equal(parse_ptr(&b, &ptr, &a), OK);
+    assert_int_equal(ptr.len, 0);
+}
+
+static void test_answer_ptr_refuses(void **state)
+{
+    struct answer_name ptr = {.len = 7};
+    struct answer a;
+    struct buf b;
+
+    (void)state;
+    begin_ptr(&b, 0x8180, 2); /* two names */
+    ADD(&b, POINTER_TO_NAME FIXED_PTR "\x05"
+                                      "\x03"
+                                      "web\0");
+    ADD(&b, POINTER_TO_NAME FIXED_PTR "\x05"
+                                      "\x03"
+                                      "api\0");
+    assert_int_equal(parse_ptr(&b, &ptr, &a), ERR_LIMIT);
+    begin_ptr(&b, 0x8180, 1); /* bytes behind the name */
+    ADD(&b, POINTER_TO_NAME FIXED_PTR "\x06"
+                                      "\x03"
+                                      "web\0"
+                                      "x");
+    assert_int_equal(parse_ptr(&b, &ptr, &a), ERR_SYNTAX);
+    begin_ptr(&b, 0x8180, 1); /* fewer than it says */
+    ADD(&b, POINTER_TO_NAME FIXED_PTR "\x06"
+                                      "\x03"
+                                      "web\0");
+    assert_int_equal(parse_ptr(&b, &ptr, &a), ERR_TRUNCATED);
+    begin_ptr(&b, 0x0180, 0); /* a question */
+    assert_int_equal(parse_ptr(&b, &ptr, &a), ERR_SYNTAX);
+    assert_int_equal(ptr.len, 7);
+    begin_ptr(&b, 0x8380, 1); /* truncated: nothing of it counts */
+    ADD(&b, POINTER_TO_NAME FIXED_PTR "\x05"
+                                      "\x03"
+                                      "web\0");
+    assert_int_equal(parse_ptr(&b, &ptr, &a), OK);
+    assert_true(a.truncated);
+    assert_int_equal(ptr.len, 0);
+}
+
+static void test_answer_reverse_name(void **state)
+{
+    char name[ANSWER_REVERSE_MAX];
+    struct addr a;
+
+    (void)state;
+    assert_int_equal(addr_parse(STR("10.0.1.250:80"), &a), OK);
+    assert_int_equal(answer_reverse_name(&a, name), OK);
+    assert_string_equal(name, "250.1.0.10.in-addr.arpa");
+    assert_int_equal(addr_parse(STR("[2001:db8::1]:80"), &a), OK);
+    assert_int_equal(answer_reverse_name(&a, name), OK);
+    assert_string_equal(name,
+                        "1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -308,6 +423,9 @@ int main(void)
         cmocka_unit_test(test_answer_refuses_bad_names),
         cmocka_unit_test(test_answer_refuses_every_cut),
         cmocka_unit_test(test_answer_bounds_addresses),
+        cmocka_unit_test(test_answer_ptr),
+        cmocka_unit_test(test_answer_ptr_refuses),
+        cmocka_unit_test(test_answer_reverse_name),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

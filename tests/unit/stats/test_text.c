@@ -61,7 +61,7 @@ static void test_text_metrics(void **state)
                                  "hivedoor_requests_total{site=\"b\",code=\"200\"} 30\n"),
                      1);
     assert_int_equal(count(text, "\nhivedoor_certificate_expiry_seconds{name=\"b\"} 1800\n"), 1);
-    assert_int_equal(count(text, "gone"), 0);
+    assert_int_equal(count(text, "\"gone\""), 0);
     assert_int_equal(count(text, "hivedoor_service_endpoints"), 0); /* no series, no head */
     assert_int_equal(count(text, "\nhivedoor_process_up{role=\"worker\",index=\"1\"} 1\n"), 1);
     assert_int_equal(count(text, "hivedoor_process_start_time_seconds{role=\"worker\",index=\"0\"}"
