@@ -394,7 +394,8 @@ static void on_work(void *arg)
     }
     int err = s->state < H2_SESSION_LINGER ? flush(s) : OK;
     if (err != OK && err != ERR_AGAIN && s->state != H2_SESSION_CLOSED) {
-        h2_session_end(s, s->role->gone_why(s, err));
+        /* Whoever was to be sent away and is gone already ends for what it did. */
+        h2_session_end(s, s->failure != WHY_NONE ? s->failure : s->role->gone_why(s, err));
     }
     if (s->state < H2_SESSION_LINGER) {
         settle_streams(s); /* what was sent made room, or ended a stream */

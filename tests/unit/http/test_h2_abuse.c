@@ -72,6 +72,29 @@ static void test_abuse_made_you_reset(void **state)
     assert_calmed(r, WHY_H2_STREAM_ERRORS);
 }
 
+/* An attacker that does not wait for GOAWAY: what it did is what ended the connection. */
+static void test_abuse_and_gone(void **state)
+{
+    static const char ping[] = "\0\0\010\006\0\0\0\0\00076543210";
+    static char pings[300 * (sizeof(ping) - 1)]; /* in one piece: a socket takes few small ones */
+    struct rig *r = &rig;
+    (void)state;
+    rig_open(r, RIG_KEEP);
+    for (size_t i = 0; i < sizeof(pings); i++) {
+        pings[i] = ping[i % (sizeof(ping) - 1)];
+    }
+    rig_bytes(r, pings, sizeof(pings));
+    assert_int_equal(shutdown(r->peer, SHUT_RDWR), 0);
+    for (int i = 0; i < 5; i++) {
+        loop_turn(r->loop, false);
+    }
+    char word[64];
+    snprintf(word, sizeof(word), "closed %s", why_label(WHY_H2_PING_FLOOD));
+    assert_traced(r, word);
+    assert_null(r->server);
+    rig_close(r);
+}
+
 static void test_abuse_malformed_requests(void **state)
 {
     struct rig *r = &rig;
@@ -241,6 +264,7 @@ int main(void)
         cmocka_unit_test(test_abuse_rapid_reset),
         cmocka_unit_test(test_abuse_resets_of_one_read),
         cmocka_unit_test(test_abuse_made_you_reset),
+        cmocka_unit_test(test_abuse_and_gone),
         cmocka_unit_test(test_abuse_malformed_requests),
         cmocka_unit_test(test_abuse_too_many_streams),
         cmocka_unit_test(test_abuse_floods),
