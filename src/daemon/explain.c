@@ -337,7 +337,9 @@ static void challenges(struct explain *e)
 
 static void on_plain_port(struct explain *e)
 {
-    if (e->site->redirect.len > 0) {
+    bool is_secret = e->site->client_auth.ca != NULL ||
+                     (e->site->rules.basic_auth != NULL && e->site->http != MODEL_HTTP_SERVE);
+    if (e->site->redirect.len > 0 && e->site->http != MODEL_HTTP_OFF && !is_secret) {
         redirects(e);
         return;
     }

@@ -234,7 +234,8 @@ static void on_plain_port(struct exchange *ex, size_t site_index)
 {
     bool asks_cert = ex->site->client_auth.ca != NULL;
     bool asks_password = ex->site->rules.basic_auth != NULL && ex->site->http != MODEL_HTTP_SERVE;
-    if (ex->site->redirect.len > 0 && !asks_password && !asks_cert) {
+    bool is_off = ex->site->http == MODEL_HTTP_OFF;
+    if (ex->site->redirect.len > 0 && !is_off && !asks_password && !asks_cert) {
         redirect_site(ex);
         return;
     }

@@ -31,11 +31,15 @@ def test_site_redirect_alias_off_and_unknown(door, service):
     d = door(names=["a.test", "www.a.test", "old.test"], sites={
         "a.test": {"to": service().url, "aliases": ["www.a.test"], "http": "serve"},
         "old.test": {"redirect": "https://a.test", "code": 308},
-        "dark.test": {"to": "http://127.0.0.1:1", "http": "off"}})
+        "dark.test": {"to": "http://127.0.0.1:1", "http": "off"},
+        "gone.test": {"redirect": "https://a.test", "http": "off"}})
     assert d.get("www.a.test", tls=False)[0] == 200
     status, headers, _ = d.get("old.test", "/p?q", tls=True)
     assert (status, headers["Location"]) == (308, "https://a.test/p?q")
     assert d.get("dark.test", tls=False)[0] == 404
+    assert d.get("gone.test", tls=False)[0] == 404
+    assert d.wait_log("access", site="gone.test")[0]["reason"] == "site_off"
+    assert "404" in d.run("explain", "http://gone.test/", "-c", d.config).stdout
     assert d.get("unknown.test", tls=False)[0] == 404
 
 
