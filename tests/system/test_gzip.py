@@ -9,6 +9,7 @@ import threading
 import zlib
 
 import pytest
+from lib import h2frames as hf
 from lib.curl import VERSIONS, ask
 from lib.raw import Raw
 
@@ -174,6 +175,42 @@ def test_a_stream_is_not_held_back(door, script):
             go_on[number].set()
         text += unpack.decompress(chunks(raw))
         assert unpack.eof and text.count(b"\n") == 5
+
+
+@pytest.mark.parametrize("kind,packed", [("application/x-ndjson", True),
+                                         ("text/event-stream", False)])
+def test_a_stream_of_http2_is_not_held_back(h2_site, kind, packed):
+    """Each part is here before the service says the next, over HTTP/2; server-sent events are not
+    compressed."""
+    def text():
+        body = bytes(stream.body)
+        return zlib.decompressobj(31).decompress(body) if packed else body
+
+    go_on = [threading.Event() for _ in range(5)]
+
+    def act(request):
+        request.read_body()
+        request.raw.send(f"HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\n"
+                         "Transfer-Encoding: chunked\r\n\r\n")
+        for number in range(5):
+            line = b"data: %d\n\n" % number
+            request.raw.send(b"%x\r\n%s\r\n" % (len(line), line))
+            go_on[number].wait(30)
+        request.raw.send(b"0\r\n\r\n")
+        return True
+
+    h2 = h2_site(site={"gzip": True})
+    path = h2.path()
+    h2.recorder.on(path, act)
+    client = h2.connect()
+    stream = client.request(hf.request(path, ("accept-encoding", "gzip")))
+    for number in range(5):
+        mark = b"data: %d\n\n" % number
+        client.read_until(lambda m=mark: text().endswith(m), "the next event")
+        go_on[number].set()
+    client.finish(stream)
+    assert dict(stream.fields).get("content-encoding") == ("gzip" if packed else None)
+    assert text().count(b"data") == 5
 
 
 @pytest.mark.parametrize("version", VERSIONS)

@@ -10,7 +10,9 @@ import threading
 
 import h2.connection
 import h2.events
+import h2.settings
 import pytest
+from lib.h2_service import H2Service
 
 MIB = 1 << 20
 WEBSOCKET = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455 section 1.3
@@ -322,6 +324,36 @@ def test_websocket(door, switcher, client):
     assert other not in c.resets
     record = d.wait_log("access", path="/ws", reason="tunnel_done")[0]
     assert (record["status"], record["bytes_in"], record["bytes_out"]) == (101, MIB, MIB)
+
+
+def test_websocket_to_http2(door, client):
+    """Extended CONNECT on both sides."""
+    def handle(connection, event):
+        if isinstance(event, h2.events.RequestReceived):
+            connection.h2.send_headers(event.stream_id, [(":status", "200"),
+                                                         ("sec-websocket-protocol", "chat")])
+        elif isinstance(event, h2.events.DataReceived):
+            connection.send(event.stream_id, event.data, end=False)
+        elif isinstance(event, h2.events.StreamEnded):
+            connection.h2.end_stream(event.stream_id)
+
+    enabled = {h2.settings.SettingCodes.ENABLE_CONNECT_PROTOCOL: 1}
+    with H2Service(handle, enabled) as service:
+        d = site(door, service)
+        c = client(d)
+        c.until(lambda: c.h2.remote_settings.enable_connect_protocol)
+        stream = connect(c)
+        c.until(lambda: stream in c.heads)
+        assert c.heads[stream][b":status"] == b"200"
+        assert c.heads[stream][b"sec-websocket-protocol"] == b"chat"
+        c.h2.send_data(stream, b"both ways")
+        c.send()
+        c.until(lambda: c.bodies.get(stream) == b"both ways")
+        c.h2.end_stream(stream)
+        c.send()
+        c.until(lambda: stream in c.ended)
+        record = d.wait_log("access", path="/ws", reason="tunnel_done")[0]
+        assert record["service_protocol"] == "HTTP/2"
 
 
 @pytest.mark.parametrize("answer, status", [
