@@ -11,7 +11,9 @@
 #include "endpoint.h"
 #include "link.h"
 
-#define POOL_IDLE_MAX 64 /* an endpoint and worker; the oldest goes for a newer one */
+/* An endpoint and worker; the oldest goes for a newer one. As many requests as run at a time find a
+ * link each when they all end and begin anew; an idle link costs a socket and about a kilobyte. */
+#define POOL_IDLE_MAX 256
 
 /* Takes a link, before it becomes idle if it does. */
 void pool_put(struct link *l);

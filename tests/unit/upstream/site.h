@@ -18,7 +18,7 @@
 
 #include <cmocka.h>
 
-#define CONNS_MAX 80
+#define CONNS_MAX 280
 
 /* A service: a socket that listens, or only holds its port so that a connect is refused. */
 struct site {
@@ -37,7 +37,7 @@ static inline void site_init(struct site *s, bool listens)
     assert_int_equal(bind(s->listening, &s->addr.sa, s->addr.len), 0);
     assert_int_equal(getsockname(s->listening, &s->addr.sa, &s->addr.len), 0);
     if (listens) {
-        assert_int_equal(listen(s->listening, 128), 0);
+        assert_int_equal(listen(s->listening, 2 * CONNS_MAX), 0);
     }
 }
 

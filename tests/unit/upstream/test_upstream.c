@@ -334,7 +334,7 @@ static void test_upstream_looks_before_it_lends(void **state)
 static void test_upstream_keeps_a_bounded_pool(void **state)
 {
     (void)state;
-    enum { USES = 70 };
+    enum { USES = 262 };
     static struct use uses[USES];
     struct rig r;
     struct site s;
@@ -353,7 +353,7 @@ static void test_upstream_keeps_a_bounded_pool(void **state)
         WAIT_FOR(&r, uses[i].ended == 1);
         use_fini(&uses[i]);
     }
-    assert_int_equal(value(&r, COUNTER_LINKS_IDLE), 64);
+    assert_int_equal(value(&r, COUNTER_LINKS_IDLE), 256);
     rig_fini(&r);
     site_fini(&s);
 }
