@@ -59,8 +59,13 @@ def image(engine):
 
 
 @pytest.fixture(scope="session")
-def services(engine):
-    stack = Services(engine, images.identity(engine, images.build_service(engine)))
+def service_image(engine):
+    return images.identity(engine, images.build_service(engine))
+
+
+@pytest.fixture(scope="session")
+def services(engine, service_image):
+    stack = Services(engine, service_image)
     stack.deploy()
     return stack
 
@@ -84,7 +89,10 @@ class Folder:
         return self.serial
 
     def configure(self, more=""):
-        place(self.path / "hivedoor.yml", self.configuration + more, 0o644)
+        self.write("hivedoor.yml", self.configuration + more)
+
+    def write(self, name, text):
+        place(self.path / name, text, 0o644)
 
 
 @pytest.fixture(scope="session")

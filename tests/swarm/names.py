@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: MIT
 """Docker's DNS as the door sees it: `addresses(pid, name)` asks in the network namespace of a
-process; as a program, asks in the namespace where it runs."""
+process; `Watch` asks all the time; as a program, asks in the namespace where it runs."""
 import socket
 import struct
+import subprocess
 import sys
+import threading
+import time
 
 from shell import run
 
@@ -29,5 +32,46 @@ def addresses(pid, name):
     return run("nsenter", "-t", pid, "-n", sys.executable, __file__, name).split()
 
 
+class Watch:
+    """`added` and `removed`: when an address came into the answer and when it left it."""
+
+    def __init__(self, pid, name):
+        self.added, self.removed, self.now = {}, {}, set()
+        self.process = subprocess.Popen(
+            ["nsenter", "-t", str(pid), "-n", sys.executable, __file__, "--watch", name],
+            stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True)
+        self.thread = threading.Thread(target=self._read, daemon=True)
+        self.thread.start()
+
+    def _read(self):
+        for line in self.process.stdout:
+            at, *found = line.split()
+            self.added.update((a, float(at)) for a in set(found) - self.now)
+            self.removed.update((a, float(at)) for a in self.now - set(found))
+            self.now = set(found)
+
+    def stop(self):
+        self.process.kill()
+        self.process.wait()
+        self.thread.join(10)
+        self.process.stdout.close()
+
+
+def watch(name):
+    """A line with the time (of all processes alike) and the addresses at each change."""
+    last = None
+    while True:
+        try:
+            found = query(name)
+        except OSError:
+            found = last
+        if found != last:
+            print(time.monotonic(), *found, flush=True)
+        last = found
+        time.sleep(0.05)
+
+
 if __name__ == "__main__":
+    if sys.argv[1] == "--watch":
+        watch(sys.argv[2])
     print("\n".join(query(sys.argv[1])))
