@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Measures Hivedoor, nginx and haproxy side by side: CPU time an operation, as ratios.
 
-bench.py --build FOLDER [WORK ...] [--rounds N] [--seconds S] [--out FILE]
+bench.py --build FOLDER [WORK ...] [--rounds N] [--seconds S] [--out FILE] [--exact]
 
 In each round every proxy does the same work, one after the other, pinned to one processor, with the
 load and the service on another. The ratio of a round is the peer's cost divided by ours; the median
@@ -19,6 +19,7 @@ import subprocess
 import sys
 import tempfile
 
+import exact
 import measure
 import peers
 import work
@@ -112,6 +113,13 @@ def start_origin(tools, core):
     return process, port
 
 
+def find_tools(build):
+    tools = {name: build / f"tests/bench/bench_{name}"
+             for name in ("load", "origin", "relay", "floor")}
+    return {**tools, "watched": (build / "tests/bench/libbench_watched.so").resolve(),
+            "hivedoor": (build / "src/hivedoor").resolve()}
+
+
 def floor_of(tools, certs, core):
     got = subprocess.run([tools["floor"], certs / "chain.pem", certs / "key.pem"], check=True,
                          capture_output=True, text=True,
@@ -126,15 +134,15 @@ def read_arguments():
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--seconds", type=float, default=3)
     parser.add_argument("--key", choices=["ecdsa", "rsa"], default="ecdsa")
+    parser.add_argument("--exact", action="store_true",
+                        help="instructions and system calls an operation, instead of time")
     parser.add_argument("--out", type=pathlib.Path)
     return parser.parse_args()
 
 
 def main():
     options = read_arguments()
-    tools = {name: options.build / f"tests/bench/bench_{name}"
-             for name in ("load", "origin", "relay", "floor")}
-    tools["hivedoor"] = options.build / "src/hivedoor"
+    tools = find_tools(options.build)
     cores = measure.cores()
     result = {"machine": machine(), "rounds": options.rounds, "seconds": options.seconds,
               "key": options.key, "rows": []}
@@ -155,6 +163,9 @@ def main():
 
 
 def bench(options, result, tools, folder, port, certs, cores):
+    if options.exact:
+        result["exact"] = exact.show((tools, port, certs), folder / "exact")
+        return
     for name in options.work or work.WORK:
         kinds = [kind for kind in peers.ALL
                  if kind is not peers.Relay or name not in work.RELAY_CANNOT]

@@ -66,7 +66,8 @@ class Peer:
         """A configuration of the tree with its @NAMES@ replaced."""
         text = (HERE / template).read_text()
         files = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-        for key, value in {"PORT": self.port, "FILES": files, "CONNECTIONS": files // 2 - 100, "ORIGIN": self.origin, "FOLDER": self.folder,
+        for key, value in {"PORT": self.port, "FILES": files, "CONNECTIONS": files // 2 - 100,
+                           "ORIGIN": self.origin, "FOLDER": self.folder,
                            "CERTS": self.certs, **values}.items():
             text = text.replace(f"@{key}@", str(value))
         path = self.folder / template
@@ -85,7 +86,8 @@ class Peer:
 
     def prepare(self):
         """In the process to be: its processor, and every descriptor that it may have."""
-        os.sched_setaffinity(0, {self.core})
+        if self.core is not None:
+            os.sched_setaffinity(0, {self.core})
         hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 

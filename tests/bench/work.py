@@ -27,11 +27,12 @@ RELAY_CANNOT = ("h2-10", "h2-100", "resumed")  # it speaks no protocol
 
 
 def pinned(core):
-    return lambda: os.sched_setaffinity(0, {core})
+    """For the process to be: that processor, or any."""
+    return (lambda: os.sched_setaffinity(0, {core})) if core is not None else None
 
 
 def run_load(tools, port, options, core, seconds, plain=False):
-    command = [tools["load"], f"--port={port}", f"--seconds={seconds}", *options]
+    command = [str(tools["load"]), f"--port={port}", f"--seconds={seconds}", *options]
     if plain:
         command.append("--plain")
     got = subprocess.run(command, capture_output=True, text=True, check=True,
@@ -39,14 +40,13 @@ def run_load(tools, port, options, core, seconds, plain=False):
     return json.loads(got.stdout)
 
 
-def run_h2load(port, connections, streams, core, seconds):
+def run_h2load(port, connections, streams, core, count):
     """h2load cannot be given a time and say what it did in it, so it is given a count."""
-    count = int(4000 * seconds)
     command = ["h2load", "-n", count, "-c", connections, "-m", streams, "-t", 1,
                "--tls13-ciphers=TLS_AES_128_GCM_SHA256", "--groups=X25519", "--connect-to",
                f"127.0.0.1:{port}", f"https://a.test:{port}/1k"]
     got = subprocess.run([str(word) for word in command], capture_output=True, text=True,
-                         check=True, preexec_fn=pinned(core), timeout=seconds + 300)
+                         check=True, preexec_fn=pinned(core), timeout=300 + count // 1000)
     done = [line for line in got.stdout.splitlines() if line.startswith("requests:")][0]
     words = done.replace(",", "").split()
     succeeded = int(words[words.index("succeeded") - 1])
@@ -57,7 +57,7 @@ def run(name, tools, peer, core, seconds):
     """(operations, what the load said): one round of a kind of work at a peer that runs."""
     _, options, unit = WORK[name]
     if options[0] == "h2load":
-        said = run_h2load(peer.port, options[1], options[2], core, seconds)
+        said = run_h2load(peer.port, options[1], options[2], core, int(4000 * seconds))
     else:
         said = run_load(tools, peer.port, options, core, seconds, plain=peer.name == "relay")
     if said["failed"] or not said["answered"]:

@@ -26,6 +26,10 @@ void conn_close(struct conn *c)
     if (c->state == CONN_CLOSED) {
         return;
     }
+    if (c->ssl != NULL) {
+        /* Without it OpenSSL takes the end for a failure and never resumes this session. */
+        SSL_set_shutdown(c->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
+    }
     SSL_free(c->ssl);
     c->ssl = NULL;
     close(c->fd); /* leaves the epoll set by itself */
@@ -49,7 +53,10 @@ static void start_tls(struct conn *c)
         load_die("SSL_new");
     }
     if (l->options.resume && l->session != NULL) {
-        SSL_set_session(c->ssl, l->session);
+        /* A ticket that was used is spent for OpenSSL, yet the server need not send another. */
+        SSL_SESSION *copy = SSL_SESSION_dup(l->session);
+        SSL_set_session(c->ssl, copy);
+        SSL_SESSION_free(copy);
     }
     (void)SSL_set_app_data(c->ssl, l);
     SSL_set_connect_state(c->ssl);
@@ -223,7 +230,6 @@ static int consume(struct conn *c, const char *in, size_t len)
         if (n < 0) {
             return -1;
         }
-        in += n;
         len -= (size_t)n;
         if (!c->in_body) {
             return 0;
@@ -257,6 +263,9 @@ static void step_receive(struct conn *c)
         }
         if (done) {
             c->state = CONN_FREE;
+            if (c->load->options.resume && c->ssl != NULL) {
+                (void)SSL_peek(c->ssl, bytes, 1); /* a ticket may follow the answer */
+            }
             load_on_answer(c);
             return;
         }

@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: MIT
+"""An operation of the release build costs no more instructions and system calls than
+tests/bench/bounds.json allows. Both are counts: they say the same on any machine that is busy."""
+
+import os
+import pathlib
+import sys
+import tempfile
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests/bench"))
+
+import bench  # noqa: E402
+import exact  # noqa: E402
+import peers  # noqa: E402
+
+BUILD = pathlib.Path(os.environ.get("HIVEDOOR_BUILD", ROOT / "build/release"))
+
+
+@pytest.fixture(scope="session", name="setting")
+def start(tmp_path_factory):
+    """The tools, a service, a certificate and a processor."""
+    core = min(os.sched_getaffinity(0))
+    tools = bench.find_tools(BUILD)
+    certs = bench.certificate(tmp_path_factory.mktemp("exact") / "certs", "ecdsa")
+    origin, port = bench.start_origin(tools, core)
+    yield tools, port, certs
+    origin.terminate()
+    origin.wait()
+
+
+@pytest.mark.parametrize("tool", [exact.Callgrind, exact.Strace], ids=lambda tool: tool.unit)
+@pytest.mark.parametrize("name", exact.WORK)
+def test_an_operation_costs_no_more_than_its_bound(setting, tool, name):
+    # pytest's own folders are too deep for the name of a socket.
+    with tempfile.TemporaryDirectory(prefix="hivedoor-exact-") as folder:
+        cost = exact.per_operation(peers.Hivedoor, tool, pathlib.Path(folder), setting, name)
+    assert cost <= exact.bounds()[tool.unit][name]
