@@ -17,6 +17,9 @@ enum fields_use { FIELDS_REQUEST, FIELDS_RESPONSE, FIELDS_REQUEST_REMOVE, FIELDS
 /* A token (RFC 9110 section 5.6.2) of at most 128 bytes that is none of ours. "_" counts as "-":
  * services that turn names into variables cannot tell them apart. */
 int fields_name(struct str name, enum fields_use use, struct values_fault *fault) MUST_USE;
+/* The name of a header or a cookie to be looked at: a token of at most 128 bytes (RFC 6265 section
+ * 4.1.1 asks the same of cookies). */
+int fields_token(struct str name, struct values_fault *fault) MUST_USE;
 /* Visible ASCII with spaces and tabs inside (RFC 9110 section 5.5), at most 4096 bytes. */
 int fields_value(struct str value, struct values_fault *fault) MUST_USE;
 

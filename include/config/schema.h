@@ -44,6 +44,7 @@ enum schema_type {
     SCHEMA_HOST,
     SCHEMA_SITE_NAMES,  /* host names, or "*." and one */
     SCHEMA_FIELD_NAMES, /* of a head */
+    SCHEMA_TOKEN,       /* the name of a header or cookie */
     SCHEMA_RATE,        /* "10/s" */
     SCHEMA_REALM,
     SCHEMA_TARGET,   /* "http://service:port" */

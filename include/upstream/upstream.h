@@ -118,6 +118,8 @@ struct str lease_task(const struct lease *l);
  * of it. Accepts NULL.
  */
 void lease_end(struct lease *l, enum why why);
+/* The key of this text for MODEL_BALANCE_HASH: the same in all workers, doors and times. */
+uint64_t lease_balance_key(struct str text);
 /* How many endpoints the service has; for decisions and logs. */
 size_t upstream_service_endpoints(const struct upstream_service *s);
 

@@ -103,6 +103,13 @@ int fields_name(struct str name, enum fields_use use, struct values_fault *fault
     return OK;
 }
 
+int fields_token(struct str name, struct values_fault *fault)
+{
+    return is_token(name)
+               ? OK
+               : values_refuse(fault, NULL, "a name such as session: letters, digits, - and _");
+}
+
 int fields_value(struct str value, struct values_fault *fault)
 {
     bool is_ok = value.len <= VALUE_MAX_BYTES;

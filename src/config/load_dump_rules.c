@@ -162,6 +162,24 @@ void dump_verify(struct dump *d, const char *indent, const struct model_target *
     dump_put(d, "}\n");
 }
 
+void dump_balance(struct dump *d, const struct model_balance *b)
+{
+    static const char *const keys[] = {[MODEL_HASH_CLIENT] = "client",
+                                       [MODEL_HASH_HEADER] = "header",
+                                       [MODEL_HASH_COOKIE] = "cookie"};
+    switch (b->kind) {
+    case MODEL_BALANCE_LEAST: dump_put(d, "        balance: least\n"); return;
+    case MODEL_BALANCE_ROUND_ROBIN: dump_put(d, "        balance: round_robin\n"); return;
+    case MODEL_BALANCE_HASH: break;
+    }
+    dump_put(d, "        balance: {hash: %s", keys[b->key]);
+    if (b->name.len > 0) {
+        dump_put(d, ", name: ");
+        dump_text(d, b->name);
+    }
+    dump_put(d, "}\n");
+}
+
 void dump_client_auth(struct dump *d, const struct model_client_auth *c)
 {
     static const char *const modes[] = {

@@ -29,7 +29,7 @@ static bool is_bare(const struct dump *d, const struct model_route *r)
     return d->is_brief && !r->strip && r->to.scheme != MODEL_SCHEME_HTTPS &&
            are_equal(&r->timeouts, &d->model->timeouts) && r->to.pin.len == 0 &&
            !r->to.is_external && r->body_bytes == d->model->limits.body_bytes &&
-           dump_are_defaults(&r->rules);
+           dump_are_defaults(&r->rules) && r->balance.kind == MODEL_BALANCE_LEAST;
 }
 
 static void put_route(struct dump *d, const struct model_route *r)
@@ -59,6 +59,9 @@ static void put_route(struct dump *d, const struct model_route *r)
     }
     if (!d->is_brief || r->to.is_external) {
         dump_put(d, "        external: %s\n", r->to.is_external ? "true" : "false");
+    }
+    if (!d->is_brief || r->balance.kind != MODEL_BALANCE_LEAST) {
+        dump_balance(d, &r->balance);
     }
     dump_verify(d, "        ", &r->to);
     dump_rules(d, "        ", &r->rules);

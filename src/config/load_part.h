@@ -28,6 +28,7 @@ struct load_inherited {
     struct model_rules rules;
     struct str pin;
     bool is_external;
+    struct model_balance balance;
 };
 
 /* The number below `map` for a path of the schema, or the default. */

@@ -2,6 +2,8 @@
 /* What is asked of a request and done to it and its answer, at a site or a route. */
 #include "load_part.h"
 
+#include "config/fields.h"
+
 /* What is the same at both is described by the site's rows. */
 #define AT "sites.NAME."
 
@@ -197,6 +199,30 @@ static void load_verify(struct load *l, const struct yaml_node *node, struct mod
     }
 }
 
+/* ---- the choice of an endpoint ---- */
+
+static void load_balance(struct load *l, const struct yaml_node *node, struct model_balance *b)
+{
+    struct model_balance balance = {.kind = MODEL_BALANCE_LEAST, .name = STR("")};
+    struct values_fault fault;
+    if (node == NULL) {
+        return;
+    }
+    const struct yaml_node *name = yaml_tree_get(node, "name");
+    if (node->kind == YAML_TREE_MAP) {
+        balance.kind = MODEL_BALANCE_HASH;
+        balance.key = (enum model_hash_key)load_number(node, AT "balance.hash");
+    } else if (str_eq(node->text, STR("round_robin"))) {
+        balance.kind = MODEL_BALANCE_ROUND_ROBIN;
+    } else if (str_eq(node->text, STR("hash"))) {
+        balance.kind = MODEL_BALANCE_HASH;
+    }
+    if (name != NULL && name->kind == YAML_TREE_SCALAR && fields_token(name->text, &fault) == OK) {
+        balance.name = arena_dup(&l->model->arena, name->text);
+    }
+    *b = balance;
+}
+
 void load_client_auth(struct load *l, const struct yaml_node *site, struct model_client_auth *out)
 {
     const struct yaml_node *node = yaml_tree_get(site, "client_auth");
@@ -231,4 +257,5 @@ void load_over(struct load *l, const struct yaml_node *map, struct load_inherite
     load_verify(l, yaml_tree_get(map, "verify"), &in->verify);
     load_rules(l, map, &in->rules);
     load_addresses(l, map, in);
+    load_balance(l, yaml_tree_get(map, "balance"), &in->balance);
 }

@@ -30,6 +30,7 @@ static bool load_route(struct load *l, struct str prefix, const struct yaml_node
     r.rules = in.rules;
     r.to.pin = in.pin;
     r.to.is_external = in.is_external;
+    r.balance = in.balance;
     r.to.verify.name = STR("");
     if (r.to.scheme == MODEL_SCHEME_HTTPS && in.verify.off) {
         r.to.verify.off = true;
@@ -129,7 +130,8 @@ static void load_site(struct load *l, const struct yaml_node *key, const struct 
     struct load_inherited from_site = {.timeouts = l->model->timeouts,
                                        .body_bytes = l->model->limits.body_bytes,
                                        .verify = {.name = {"", 0}},
-                                       .pin = {"", 0}};
+                                       .pin = {"", 0},
+                                       .balance = {.name = {"", 0}}};
     site->name = STR("");
     site->redirect = STR("");
     site->http = MODEL_HTTP_REDIRECT;

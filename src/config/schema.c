@@ -100,6 +100,7 @@ const char *schema_type_text(enum schema_type type)
     case SCHEMA_HOST: return "host name";
     case SCHEMA_SITE_NAMES: return "host name or list of host names";
     case SCHEMA_FIELD_NAMES: return "name of a header field or list of them";
+    case SCHEMA_TOKEN: return "name";
     case SCHEMA_RATE: return "rate";
     case SCHEMA_REALM: return "text";
     case SCHEMA_TARGET: return "URL of a service";

@@ -207,6 +207,7 @@ static int check_text(struct checker *c, const struct schema_key *key, struct st
     case SCHEMA_HOST: return check_host(c, key, text, fault);
     case SCHEMA_SITE_NAMES: return names_site(&c->scratch, text, &path, fault);
     case SCHEMA_FIELD_NAMES: return fields_name(text, fields_use(key), fault);
+    case SCHEMA_TOKEN: return fields_token(text, fault);
     case SCHEMA_RATE:
     case SCHEMA_RATE_MAP: return values_rate(text, &count, &period, fault);
     case SCHEMA_REALM: return values_realm(text, fault);

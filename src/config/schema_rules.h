@@ -21,6 +21,11 @@
 #define SCHEMA_HELP_TUNNEL                                                                         \
     "How long an upgraded connection (WebSocket) may be silent on both sides."
 
+#define SCHEMA_HELP_BALANCE                                                                        \
+    "Which endpoint of the service gets a request. least: the less busy of two drawn at random. "  \
+    "round_robin: one after the other. hash: the same for the same client address, or, as a map, " \
+    "for the same value of a header or a cookie."
+
 #define SCHEMA_DEADLINE(AT, FROM, NAME, MAX, HELP, EXAMPLE)                                        \
     {                                                                                              \
         .path = AT ".timeouts." NAME, .type = SCHEMA_DURATION, .min = 1, .max = (MAX),             \
@@ -87,6 +92,24 @@
      .example = "{response: {set: {X-Frame-Options: DENY}}}"},                                     \
         SCHEMA_CHANGES(AT, "request"), SCHEMA_CHANGES(AT, "response")
 
+#define SCHEMA_BALANCE(AT, OR)                                                                     \
+    {.path = AT ".balance",                                                                        \
+     .type = SCHEMA_MAP,                                                                           \
+     .word = "least|round_robin|hash",                                                             \
+     OR("least", "balance"),                                                                       \
+     .help = SCHEMA_HELP_BALANCE,                                                                  \
+     .example = "{hash: cookie, name: session}"},                                                  \
+        {.path = AT ".balance.hash",                                                               \
+         .type = SCHEMA_CHOICE,                                                                    \
+         .choices = "client|header|cookie",                                                        \
+         .fallback = "client",                                                                     \
+         .help = "What of a request is looked at: the client's address, a header or a cookie.",    \
+         .example = "cookie"},                                                                     \
+    {                                                                                              \
+        .path = AT ".balance.name", .type = SCHEMA_TOKEN,                                          \
+        .help = "The name of the header or of the cookie.", .example = "session"                   \
+    }
+
 #define SCHEMA_ACCESS(AT, OR)                                                                      \
     {.path = AT ".basic_auth",                                                                     \
      .type = SCHEMA_PATH_MAP,                                                                      \
@@ -131,11 +154,12 @@
          .max = 1000000,                                                                           \
          .help = "How many may come at once. As many as requests says, unless written.",           \
          .example = "20"},                                                                         \
-    {                                                                                              \
-        .path = AT ".gzip", .type = SCHEMA_BOOL, OR("false", "gzip"),                              \
-        .help = "Compresses answers of compressible types for clients that take it.",              \
-        .example = "true"                                                                          \
-    }
+        {.path = AT ".gzip",                                                                       \
+         .type = SCHEMA_BOOL,                                                                      \
+         OR("false", "gzip"),                                                                      \
+         .help = "Compresses answers of compressible types for clients that take it.",             \
+         .example = "true"},                                                                       \
+        SCHEMA_BALANCE(AT, OR)
 
 /* Whose addresses are taken for the service's name. */
 #define SCHEMA_ADDRESSES(AT, OR)                                                                   \

@@ -75,12 +75,35 @@ static void need(const struct scope *s, const char *map, const char *key, const 
     fault(s, node, found, expected);
 }
 
+/* A name belongs to a header or a cookie, and they to a name. */
+static void verify_balance(const struct scope *s)
+{
+    const struct yaml_node *balance = yaml_tree_get(s->node, "balance");
+    const struct yaml_node *hash = yaml_tree_get(balance, "hash");
+    const struct yaml_node *name = yaml_tree_get(balance, "name");
+    if (balance == NULL || balance->kind != YAML_TREE_MAP) {
+        return;
+    }
+    if (hash == NULL) {
+        fault(s, balance, "balance without hash in", "hash: cookie and a name in it, or least");
+    } else if (hash->kind != YAML_TREE_SCALAR) {
+        return; /* reported */
+    } else if (name == NULL &&
+               (str_eq(hash->text, STR("header")) || str_eq(hash->text, STR("cookie")))) {
+        fault(s, balance, "balance without name in",
+              "name: session in it, of the header or cookie");
+    } else if (name != NULL && str_eq(hash->text, STR("client"))) {
+        fault(s, name, "name beside hash: client in", "hash: cookie or hash: header beside it");
+    }
+}
+
 static void verify_scope(const struct scope *s)
 {
     const struct yaml_node *allow = yaml_tree_get(s->node, "allow");
     const struct yaml_node *verify = yaml_tree_get(s->node, "verify");
     verify_head(s, "request");
     verify_head(s, "response");
+    verify_balance(s);
     need(s, "basic_auth", "users", "users: /etc/hivedoor/users in it");
     need(s, "rate", "requests", "requests: 10/s in it");
     if (allow != NULL && allow->kind == YAML_TREE_LIST && allow->count == 0) {

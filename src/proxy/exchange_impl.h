@@ -62,7 +62,9 @@ struct exchange {
     const struct model_route *route;
     const struct route_use *use;
     struct upstream_service *to; /* a reference, from the decision on */
-    struct gzip *gzip;           /* owned; while a response is being compressed */
+    enum model_balance_kind balance;
+    uint64_t balance_key; /* with MODEL_BALANCE_HASH */
+    struct gzip *gzip;    /* owned; while a response is being compressed */
     struct loop_task gzip_flush;
     bool is_gzip; /* it was */
     struct deadline deadline;
@@ -106,6 +108,8 @@ void exchange_gzip_data(struct exchange *ex, struct str data);
 /* The body is complete: what is left comes out. Nothing without ex->gzip. */
 void exchange_gzip_end(struct exchange *ex);
 void exchange_gzip_free(struct exchange *ex);
+/* sticky.c: which endpoint the request belongs to, if any. */
+void exchange_balance(struct exchange *ex);
 /* policy.c: true when the request may go on; else it has been answered. */
 bool policy_admit(struct exchange *ex, const struct model_rules *rules);
 /* exchange_again.c: what of a request is kept to be sent again, and whether it may be. */

@@ -371,6 +371,8 @@ static void ask_for_link(struct exchange *ex, bool fresh)
                               .attempt_class = ex->use->attempt,
                               .greet_class = ex->use->greet,
                               .limits = &ex->settings->limits,
+                              .balance = ex->balance,
+                              .balance_key = ex->balance_key,
                               .fresh = fresh};
     exchange_set_state(ex, EX_CONNECT);
     deadline_clear(&ex->deadline);

@@ -218,6 +218,7 @@ static void to_service(struct exchange *ex, size_t site_index)
         answer_here(ex);
         return;
     }
+    exchange_balance(ex);
     if (rewrite_request(ex) != OK) {
         exchange_fail(ex, WHY_BAD_TARGET);
         return;

@@ -9,10 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* No secret: all doors and their successors must agree on where a client belongs, and whoever
- * chooses what is hashed can send the same again anyway. */
-static const uint64_t hash_key[2] = {UINT64_C(0x68697665646f6f72), UINT64_C(0x62616c616e636521)};
-
 /* The cell of one family for this endpoint, with the reason as a third label if there is one. */
 static uint64_t *cell(const struct endpoint *e, enum series which, const char *reason)
 {
@@ -28,6 +24,14 @@ static uint64_t *cell(const struct endpoint *e, enum series which, const char *r
     uint64_t *found = series_cell(e->slot, which, err == OK ? buf_str(&labels) : STR(""));
     buf_fini(&labels);
     return found;
+}
+
+/* The key is no secret: all doors and their successors must agree on where a client belongs, and
+ * whoever chooses what is hashed can send the same again anyway. */
+uint64_t endpoint_hash(struct str text)
+{
+    static const uint64_t key[2] = {UINT64_C(0x68697665646f6f72), UINT64_C(0x62616c616e636521)};
+    return map_hash_with(key, text);
 }
 
 /* The same service and address in every worker. */
@@ -53,7 +57,7 @@ struct endpoint *endpoint_new(const struct endpoint_owner *owner, const struct a
     e->slot = owner->slot;
     e->flight = (struct flight_tables){.all = owner->counters, .own = owner->slot};
     e->tag = tag_of(e);
-    e->hash = map_hash_with(hash_key, str_of(e->text));
+    e->hash = endpoint_hash(str_of(e->text));
     list_init(&e->links);
     e->requests = cell(e, SERIES_UPSTREAM_REQUESTS, NULL);
     e->connects = cell(e, SERIES_UPSTREAM_CONNECTS, NULL);

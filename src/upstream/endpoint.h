@@ -74,6 +74,8 @@ void endpoint_connected(struct endpoint *e);
 void endpoint_served(struct endpoint *e);
 /* Counts a failure for the metrics; ejects the endpoint if `eject`. */
 void endpoint_failed(struct endpoint *e, enum why why, bool eject, uint64_t now_ms);
+/* What hashes of addresses and of what requests hold have in common. */
+uint64_t endpoint_hash(struct str text);
 /* Requests of all workers in flight to it. */
 uint64_t endpoint_load(const struct endpoint *e);
 /* A request is dialing for or uses a link to it, or no longer. */

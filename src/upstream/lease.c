@@ -258,6 +258,11 @@ struct lease *lease_new(struct upstream_service *s, const struct lease_want *wan
     return l;
 }
 
+uint64_t lease_balance_key(struct str text)
+{
+    return endpoint_hash(text);
+}
+
 struct channel *lease_channel(struct lease *l)
 {
     REQUIRE(l->state == LEASE_READY);

@@ -539,6 +539,28 @@ static const struct bad cases[] = {
           "headers: {}\n",
      "f:4:1: error: unknown key \"headers\" at the top level; \"headers\" belongs in a site\n",
      ERR_SYNTAX},
+    {HEAD "sites:\n"
+          "  a.com: {to: \"http://a\", balance: {}}\n"
+          "  b.com: {to: \"http://b\", balance: {hash: cookie}}\n"
+          "  c.com: {to: \"http://c\", balance: {hash: client, name: x}}\n"
+          "  d.com: {to: \"http://d\", balance: {hash: header, name: \"x y\"}}\n"
+          "  e.com: {to: \"http://e\", balance: {hash: url}}\n"
+          "  f.com: {redirect: \"https://a.com\", balance: least}\n",
+     "f:7:57: error: found \"x y\" for name in balance of site \"d.com\"; expected a name such as "
+     "session: letters, digits, - and _\n"
+     "f:8:43: error: found \"url\" for hash in balance of site \"e.com\"; expected client, header "
+     "or "
+     "cookie\n"
+     "f:4:36: error: found balance without hash in site \"a.com\"; expected hash: cookie and a "
+     "name "
+     "in it, or least\n"
+     "f:5:36: error: found balance without name in site \"b.com\"; expected name: session in it, "
+     "of "
+     "the header or cookie\n"
+     "f:6:57: error: found name beside hash: client in site \"c.com\"; expected hash: cookie or "
+     "hash: header beside it\n"
+     "f:9:47: error: found balance in site \"f.com\", which only redirects; expected none there\n",
+     ERR_SYNTAX},
     {HEAD "sites: {a.com: \"http://a:1\"}\n"
           "rate: 1/s\n",
      "f:4:1: error: unknown key \"rate\" at the top level; \"rate\" belongs in a site\n",

@@ -204,7 +204,7 @@ static const struct bad cases[] = {
           "    colour: {}\n",
      "f:6:5: error: unknown key \"colour\" in site \"c.com\"; expected one of: to, routes, "
      "redirect, code, aliases, http, timeouts, limits, verify, headers, basic_auth, allow, deny, "
-     "rate, gzip, pin, external, client_auth\n",
+     "rate, gzip, balance, pin, external, client_auth\n",
      ERR_SYNTAX},
     {HEAD "sites:\n"
           "  c.com:\n"
@@ -217,9 +217,8 @@ static const struct bad cases[] = {
           "  c.com:\n"
           "    to: http://c:1\n"
           "    balance: random\n",
-     "f:6:5: error: unknown key \"balance\" in site \"c.com\"; expected one of: to, routes, "
-     "redirect, code, aliases, http, timeouts, limits, verify, headers, basic_auth, allow, deny, "
-     "rate, gzip, pin, external, client_auth\n",
+     "f:6:14: error: found \"random\" for balance in site \"c.com\"; expected a map such as {hash: "
+     "cookie, name: session}, or least, or round_robin, or hash\n",
      ERR_SYNTAX},
     {HEAD "sites:\n"
           "  c.com:\n"

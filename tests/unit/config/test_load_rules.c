@@ -59,6 +59,7 @@ static void assert_change(const struct model_headers *h, size_t i, enum model_he
     "    deny: [10.1.0.0/16, 10.2.0.0/16]\n"                                                       \
     "    rate: 10/s\n"                                                                             \
     "    gzip: true\n"                                                                             \
+    "    balance: {hash: cookie, name: sid}\n"                                                     \
     "    client_auth: {ca: /clients.pem, mode: optional}\n"                                        \
     "    routes:\n"                                                                                \
     "      /: https://web\n"                                                                       \
@@ -73,9 +74,11 @@ static void assert_change(const struct model_headers *h, size_t i, enum model_he
     "        pin: ST_api\n"                                                                        \
     "        rate: {requests: 600/m, burst: 50}\n"                                                 \
     "        gzip: false\n"                                                                        \
-    "      /open: {to: \"https://x\", verify: off, basic_auth: off, rate: off}\n"                  \
+    "        balance: {hash: header, name: X-Account}\n"                                           \
+    "      /open: {to: \"https://x\", verify: off, basic_auth: off, rate: off, balance: "          \
+    "round_robin}\n"                                                                               \
     "      /out: {to: \"https://x.example\", external: true}\n"                                    \
-    "      /grpc: h2c://g:50051\n"                                                                 \
+    "      /grpc: {to: \"h2c://g:50051\", balance: hash}\n"                                        \
     "  \"*.b.com\": {to: \"http://{1}_web:3000\", aliases: [\"*.b.org\"]}\n"                       \
     "  \"*.old.com\": {redirect: \"https://{1}.b.com/x\", rate: 1/h, "                             \
     "headers: {response: {add: {A: \"x: \\\"y\\\"\"}}}}\n"                                         \
@@ -148,6 +151,27 @@ static void test_load_rules_of_a_route(void **state)
     model_free(m);
 }
 
+static void assert_balance(const struct model_route *r, enum model_balance_kind kind,
+                           enum model_hash_key key, const char *name)
+{
+    assert_int_equal(r->balance.kind, kind);
+    assert_int_equal(r->balance.key, key);
+    assert_str(r->balance.name, name);
+}
+
+static void test_load_balance(void **state)
+{
+    struct model *m = load(FULL);
+    const struct model_site *a = &m->sites[0];
+    (void)state;
+    assert_balance(route(a, "/"), MODEL_BALANCE_HASH, MODEL_HASH_COOKIE, "sid");
+    assert_balance(route(a, "/api"), MODEL_BALANCE_HASH, MODEL_HASH_HEADER, "X-Account");
+    assert_balance(route(a, "/open"), MODEL_BALANCE_ROUND_ROBIN, MODEL_HASH_CLIENT, "");
+    assert_balance(route(a, "/grpc"), MODEL_BALANCE_HASH, MODEL_HASH_CLIENT, "");
+    assert_balance(route(&m->sites[1], "/"), MODEL_BALANCE_LEAST, MODEL_HASH_CLIENT, "");
+    model_free(m);
+}
+
 static void test_load_verify(void **state)
 {
     struct model *m = load(FULL);
@@ -186,7 +210,7 @@ static void test_load_files_once_each(void **state)
     }
     assert_str(m->files[0]->path, "/clients.pem");
     assert_str(m->files[0]->key, "client_auth.ca");
-    assert_int_equal(m->files[0]->line, 15);
+    assert_int_equal(m->files[0]->line, 16);
     model_free(m);
 }
 
@@ -279,6 +303,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_load_rules_of_a_site),
         cmocka_unit_test(test_load_rules_of_a_route),
+        cmocka_unit_test(test_load_balance),
         cmocka_unit_test(test_load_verify),
         cmocka_unit_test(test_load_files_once_each),
         cmocka_unit_test(test_load_patterns),
