@@ -126,6 +126,9 @@ enum counter {
       "Connections opened by service and endpoint.")                                               \
     X(UPSTREAM_ACTIVE, "upstream_active", GAUGE, "Requests in flight by service and endpoint.")    \
     X(ENDPOINT_TASK, "endpoint_task", GAUGE, "1 for each address and the task it belongs to.")     \
+    X(UPSTREAM_EJECTIONS, "upstream_ejections_total", COUNTER,                                     \
+      "Times a worker began to pass over an endpoint, by reason.")                                 \
+    X(UPSTREAM_EJECTED, "upstream_ejected", GAUGE, "Workers that pass over an endpoint.")          \
     X(SERVICE_ENDPOINTS, "service_endpoints", GAUGE, "Addresses known by service.")                \
     X(CERTIFICATE_EXPIRY, "certificate_expiry_seconds", GAUGE,                                     \
       "End of validity, seconds since 1970, by first name and key type.")                          \

@@ -101,6 +101,8 @@ struct channel *lease_channel(struct lease *l);
  */
 bool lease_is_reused(const struct lease *l);
 bool lease_answered(const struct lease *l);
+/* The final answer's status: 502, 503 and 504 count against the endpoint. */
+void lease_note_status(struct lease *l, uint16_t status);
 /* Whether the service said that it did nothing for the request: it may be sent again, whatever its
  * method (RFC 9113 section 8.7). */
 bool lease_is_unprocessed(const struct lease *l);

@@ -188,6 +188,7 @@ static void endpoints(struct explain *e, struct str service, const struct servic
     struct totals *sent = totals_new(e->view->counters, SERIES_UPSTREAM_REQUESTS);
     struct totals *failed = totals_new(e->view->counters, SERIES_UPSTREAM_FAILURES);
     struct totals *active = totals_new(e->view->counters, SERIES_UPSTREAM_ACTIVE);
+    struct totals *ejected = totals_new(e->view->counters, SERIES_UPSTREAM_EJECTED);
     char text[ADDR_TEXT_MAX];
 
     for (size_t i = 0; i < count; i++) {
@@ -197,7 +198,13 @@ static void endpoints(struct explain *e, struct str service, const struct servic
              "%s, %" PRIu64 " requests sent, %" PRIu64 " running, %" PRIu64 " failures%.*s", text,
              figure(sent, service, at), figure(active, service, at), figure(failed, service, at),
              STR_FMT(said));
+        uint64_t workers = figure(ejected, service, at);
+        if (workers > 0) {
+            line(e, "", "passed over by %" PRIu64 " workers, for what it failed or answered",
+                 workers);
+        }
     }
+    totals_free(ejected);
     totals_free(active);
     totals_free(failed);
     totals_free(sent);

@@ -221,7 +221,7 @@ static uint64_t figure(const struct figures *f, struct str service, struct str e
     return t == NULL ? 0 : t->value;
 }
 
-enum { SENT, ACTIVE, CONNECTS, FIGURES };
+enum { SENT, ACTIVE, CONNECTS, EJECTED, FIGURES };
 
 static void endpoint_row(struct status *s, const struct figures *f, struct str service,
                          struct str endpoint)
@@ -278,6 +278,7 @@ static void build_endpoints(struct status *s, const struct admin_view *view)
     figures_init(&f[SENT], view->counters, SERIES_UPSTREAM_REQUESTS);
     figures_init(&f[ACTIVE], view->counters, SERIES_UPSTREAM_ACTIVE);
     figures_init(&f[CONNECTS], view->counters, SERIES_UPSTREAM_CONNECTS);
+    figures_init(&f[EJECTED], view->counters, SERIES_UPSTREAM_EJECTED);
     while (services_next(view->services, &pos, &name, &info)) {
         size_t rows = info.count > 0 ? info.count : 1;
         for (size_t i = 0; i < rows && !is_full(s, STATUS_ENDPOINTS); i++) {
@@ -355,7 +356,7 @@ static const struct status_table layout[STATUS_PARTS] = {
                              .empty = "no certificate was found"},
     [STATUS_ENDPOINTS] = {.title = "Endpoints",
                           .columns = {"service", "name", "address", "requests", "running",
-                                      "connections"},
+                                      "connections", "passed over"},
                           .empty = "no service is asked for by name"},
     [STATUS_ERRORS] = {.title = "Errors of the last hour",
                        .columns = {"last", "site", "status", "reason", "in all"},

@@ -135,6 +135,7 @@ static void on_response_head(void *arg, struct message *m, struct body body)
     }
     answer_held(ex, m->status);
     ex->status = m->status;
+    lease_note_status(ex->lease, m->status);
     ex->answered_us = clock_us();
     ex->response_half = EX_HALF_BODY;
     exchange_again_drop(ex);

@@ -62,6 +62,7 @@ struct endpoint *endpoint_new(const struct endpoint_owner *owner, const struct a
     e->requests = cell(e, SERIES_UPSTREAM_REQUESTS, NULL);
     e->connects = cell(e, SERIES_UPSTREAM_CONNECTS, NULL);
     e->in_flight = cell(e, SERIES_UPSTREAM_ACTIVE, NULL);
+    e->ejected = cell(e, SERIES_UPSTREAM_EJECTED, NULL);
     return e;
 }
 
@@ -87,6 +88,7 @@ void endpoint_set_state(struct endpoint *e, enum endpoint_state state)
         return;
     }
     REQUIRE(e->state != EP_DRAINING);
+    cell_add(e->ejected, (uint64_t)(state == EP_DOWN) - (uint64_t)(e->state == EP_DOWN));
     e->state = state;
 }
 
@@ -109,25 +111,38 @@ void endpoint_connected(struct endpoint *e)
 void endpoint_served(struct endpoint *e)
 {
     e->failures = 0;
+    e->bad_answers = 0;
     if (e->state == EP_DOWN) {
         endpoint_set_state(e, EP_UP);
     }
 }
 
-void endpoint_failed(struct endpoint *e, enum why why, bool eject, uint64_t now_ms)
+bool endpoint_answered_badly(struct endpoint *e)
 {
-    cell_add(cell(e, SERIES_UPSTREAM_FAILURES, why_label(why)), 1);
-    if (!eject || e->state == EP_DRAINING) {
-        return;
-    }
-    if (e->state == EP_DOWN && now_ms < e->ejected_until_ms) {
+    e->bad_answers++;
+    return e->bad_answers >= ENDPOINT_BAD_ROW;
+}
+
+void endpoint_eject(struct endpoint *e, const char *reason, uint64_t now_ms)
+{
+    if (e->state == EP_DRAINING || (e->state == EP_DOWN && now_ms < e->ejected_until_ms)) {
         return; /* several requests found the same out at once: one failure */
     }
     unsigned doublings = e->failures < 4 ? e->failures : 4;
     uint64_t ms = (uint64_t)ENDPOINT_EJECT_MS << doublings;
     e->failures++;
+    e->bad_answers = 0;
     e->ejected_until_ms = now_ms + (ms < ENDPOINT_EJECT_MAX_MS ? ms : ENDPOINT_EJECT_MAX_MS);
+    cell_add(cell(e, SERIES_UPSTREAM_EJECTIONS, reason), 1);
     endpoint_set_state(e, EP_DOWN);
+}
+
+void endpoint_failed(struct endpoint *e, enum why why, bool eject, uint64_t now_ms)
+{
+    cell_add(cell(e, SERIES_UPSTREAM_FAILURES, why_label(why)), 1);
+    if (eject) {
+        endpoint_eject(e, why_label(why), now_ms);
+    }
 }
 
 uint64_t endpoint_load(const struct endpoint *e)

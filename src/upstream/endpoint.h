@@ -5,8 +5,9 @@
  *
  * EP_UNKNOWN  never tried, or its ejection is over: may be chosen
  * EP_UP       a connection to it stood
- * EP_DOWN     refused, unreachable, silent or resetting: passed over until `ejected_until_ms`
- * EP_DRAINING no longer an address of the service: running exchanges end, nothing new begins
+ * EP_DOWN     refused, unreachable, silent or resetting, or bad answers in a row: passed over until
+ * `ejected_until_ms` EP_DRAINING no longer an address of the service: running exchanges end,
+ * nothing new begins
  */
 #ifndef HIVEDOOR_SRC_UPSTREAM_ENDPOINT_H
 #define HIVEDOOR_SRC_UPSTREAM_ENDPOINT_H
@@ -28,6 +29,9 @@ enum endpoint_state { EP_UNKNOWN, EP_UP, EP_DOWN, EP_DRAINING };
 #define ENDPOINT_EJECT_MS     1000
 #define ENDPOINT_EJECT_MAX_MS 10000
 #define ENDPOINT_TASK_MAX     96
+
+/* So many answers in a row that were none (502, 503, 504, late, cut or malformed) eject it. */
+#define ENDPOINT_BAD_ROW 5
 
 /* Whose it is, as far as its series go. */
 struct endpoint_owner {
@@ -51,12 +55,14 @@ struct endpoint {
     uint64_t hash;               /* of the address: the same in every door */
     unsigned active;             /* requests of this worker dialing for or using a link to it */
     unsigned failures;           /* in a row */
+    unsigned bad_answers;        /* in a row */
     uint64_t ejected_until_ms;   /* with EP_DOWN */
     struct list links;           /* to lend, newest first; see pool */
     size_t idle_count;           /* of them all: those that nobody uses */
     uint64_t *requests;          /* cells of the slot */
     uint64_t *connects;
     uint64_t *in_flight;
+    uint64_t *ejected;
 };
 
 /* A new one with one reference; the label is copied. */
@@ -72,6 +78,10 @@ bool endpoint_is_eligible(struct endpoint *e, uint64_t now_ms);
 void endpoint_connected(struct endpoint *e);
 /* An exchange ended well: the row of failures is broken. */
 void endpoint_served(struct endpoint *e);
+/* An answer came that was none; true: the row is long enough to eject it. */
+bool endpoint_answered_badly(struct endpoint *e);
+/* It is passed over for a while, longer each time in a row. `reason` is the metric's. */
+void endpoint_eject(struct endpoint *e, const char *reason, uint64_t now_ms);
 /* Counts a failure for the metrics; ejects the endpoint if `eject`. */
 void endpoint_failed(struct endpoint *e, enum why why, bool eject, uint64_t now_ms);
 /* What hashes of addresses and of what requests hold have in common. */

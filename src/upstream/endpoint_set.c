@@ -55,6 +55,15 @@ bool endpoint_set_has(const struct endpoint_set *set, const struct endpoint *e)
     return false;
 }
 
+bool endpoint_set_can_spare(const struct endpoint_set *set, uint64_t now_ms)
+{
+    size_t down = 0;
+    for (size_t i = 0; i < set->count; i++) {
+        down += !endpoint_is_eligible(set->endpoints[i], now_ms);
+    }
+    return (down + 1) * 2 <= set->count;
+}
+
 bool endpoint_set_is(const struct endpoint_set *set, const struct addr *addrs, size_t count)
 {
     if (set->count != count) {

@@ -29,6 +29,8 @@ struct endpoint_set *endpoint_set_new(const struct endpoint_set *old,
 /* Accepts NULL. */
 void endpoint_set_unref(struct endpoint_set *set);
 bool endpoint_set_has(const struct endpoint_set *set, const struct endpoint *e);
+/* Whether one more may be ejected for its answers: at most half of them are, and never the last. */
+bool endpoint_set_can_spare(const struct endpoint_set *set, uint64_t now_ms);
 /* Whether these are the set's addresses, in its order. */
 bool endpoint_set_is(const struct endpoint_set *set, const struct addr *addrs, size_t count);
 

@@ -34,6 +34,7 @@ struct lease {
     enum why last_why; /* what on_failed says when nothing is left to try */
     bool has_entered;  /* counts as in flight at the last of them */
     bool reused;
+    uint16_t status;      /* of the final answer; 0: none yet */
     const char *detail;   /* of last_why; static */
     const char *protocol; /* of the link; static, "" before */
     struct link *link;
@@ -279,6 +280,11 @@ bool lease_answered(const struct lease *l)
     return l->user.use.answered;
 }
 
+void lease_note_status(struct lease *l, uint16_t status)
+{
+    l->status = status;
+}
+
 bool lease_is_unprocessed(const struct lease *l)
 {
     return l->user.use.unprocessed;
@@ -326,10 +332,22 @@ static bool is_failure(enum why why)
     return false;
 }
 
+/* Answers of a service that is not well, in a row, and others may be: as long as half of them stay.
+ */
+static void count_bad_answer(struct lease *l)
+{
+    uint64_t now_ms = loop_now_ms(env_of(l)->loop);
+    const struct endpoint_set *set = l->service->set;
+    if (endpoint_answered_badly(current(l)) && set != NULL && endpoint_set_can_spare(set, now_ms)) {
+        endpoint_eject(current(l), "bad_answers", now_ms);
+    }
+}
+
 /*
  * What the end of an exchange says of the endpoint. A connection that ends before it gave an answer
  * ejects it only if it was fresh: a kept one is closed by its idle deadline or by a task that
- * stops, which is news for DNS. An answer that is late, cut or malformed is the application's.
+ * stops, which is news for DNS. An answer that is late, cut or malformed is the application's, and
+ * so are 502, 503 and 504: only a row of them ejects.
  */
 static void judge(struct lease *l, enum why why)
 {
@@ -338,6 +356,11 @@ static void judge(struct lease *l, enum why why)
     bool died = (why == WHY_UPSTREAM_CLOSED || why == WHY_UPSTREAM_RESET) && !lease_answered(l);
     if (is_failure(why)) {
         endpoint_failed(e, why, died && !l->reused, loop_now_ms(env_of(l)->loop));
+        if (!died && !is_going) {
+            count_bad_answer(l);
+        }
+    } else if (why == WHY_OK && l->status >= 502 && l->status <= 504) {
+        count_bad_answer(l);
     } else if (why == WHY_OK) {
         endpoint_served(e);
     }

@@ -187,3 +187,30 @@ def test_reload_changes_it(door, tasks):
     d.configure(site(made, "hash"))
     d.reload()
     assert len({who(ask(d, URL)) for _ in range(12)}) == 1
+
+
+def test_bad_answers_eject_and_it_returns(door, tasks):
+    made, dns = tasks
+    sick = made[0]
+    sick.handler = lambda handler: handler.reply(503)
+    d = door(names=["a.test"], sites=site(made), dns=dns, workers=1)
+    until(lambda: ask(d, URL) and d.metric("upstream_ejected") == 1, "the sick one is passed over")
+    at = f"{sick.ip}:{sick.port}"
+    assert d.metric("upstream_ejections_total", reason="bad_answers", endpoint=at) >= 1
+    assert d.metric("upstream_ejections_total") == d.metric("upstream_ejections_total", endpoint=at)
+    shown = d.run("explain", URL, "-c", d.config).stdout
+    assert d.metric("upstream_ejected") == 0 or "passed over by 1 workers" in shown, shown
+    sick.handler = None
+    until(lambda: who(ask(d, URL)) == sick.name, "it is back")
+
+
+def test_half_of_them_always_stay(door, tasks):
+    """All answer 503: at most one of three is passed over, and every request still gets an answer."""
+    made, dns = tasks
+    for one in made:
+        one.handler = lambda handler: handler.reply(503)
+    d = door(names=["a.test"], sites=site(made), dns=dns, workers=1)
+    until(lambda: ask(d, URL).status == 503 and d.metric("upstream_ejections_total") >= 1, "one")
+    for _ in range(20):
+        assert ask(d, URL).status == 503
+        assert d.metric("upstream_ejected") <= 1

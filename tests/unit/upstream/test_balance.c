@@ -257,6 +257,37 @@ static void test_endpoint_set_takes_over_by_address(void **state)
     rig_fini(&r);
 }
 
+/* A row of bad answers ejects, one good one breaks it; half of the endpoints always stay. */
+static void test_endpoint_bad_answers(void **state)
+{
+    (void)state;
+    struct rig r;
+    rig_init(&r);
+    struct endpoint *e = r.set->endpoints[0];
+    for (int i = 1; i < ENDPOINT_BAD_ROW; i++) {
+        assert_false(endpoint_answered_badly(e));
+    }
+    endpoint_served(e);
+    for (int i = 1; i < ENDPOINT_BAD_ROW; i++) {
+        assert_false(endpoint_answered_badly(e));
+    }
+    assert_true(endpoint_answered_badly(e));
+    for (size_t i = 0; i < COUNT / 2; i++) {
+        assert_true(endpoint_set_can_spare(r.set, 0));
+        endpoint_eject(r.set->endpoints[i], "bad_answers", 0);
+        assert_int_equal(*r.set->endpoints[i]->ejected, 1);
+    }
+    assert_false(endpoint_set_can_spare(r.set, ENDPOINT_EJECT_MS - 1));
+    assert_true(endpoint_set_can_spare(r.set, ENDPOINT_EJECT_MS));
+    assert_true(endpoint_is_eligible(e, ENDPOINT_EJECT_MS));
+    assert_int_equal(*e->ejected, 0);
+    struct endpoint_set *alone = endpoint_set_new(
+        r.set, &(struct endpoint_owner){.slot = e->slot, .label = STR("app:80")}, &e->addr, 1);
+    assert_false(endpoint_set_can_spare(alone, 0));
+    endpoint_set_unref(alone);
+    rig_fini(&r);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -267,6 +298,7 @@ int main(void)
         cmocka_unit_test(test_balance_hash_moves_only_what_it_must),
         cmocka_unit_test(test_balance_skips_tried_and_ejected),
         cmocka_unit_test(test_endpoint_ejection_grows_and_ends),
+        cmocka_unit_test(test_endpoint_bad_answers),
         cmocka_unit_test(test_endpoint_set_takes_over_by_address),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
