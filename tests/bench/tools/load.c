@@ -227,8 +227,9 @@ static int on_session(SSL *ssl, SSL_SESSION *session)
     struct load *l = SSL_get_app_data(ssl);
 
     SSL_SESSION_free(l->session);
-    l->session = session;
-    return 1;
+    /* A copy: the original is not resumed again once its connection ends without close_notify. */
+    l->session = SSL_SESSION_dup(session);
+    return 0;
 }
 
 static void make_ctx(struct load *l)
