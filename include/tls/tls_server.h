@@ -60,6 +60,7 @@ struct tls_pick {
     struct tls_identity *identity;   /* borrowed from the server; NULL until chosen */
     const struct tls_policy *policy; /* borrowed; NULL: no certificate is asked for */
     int err;                         /* ERR_NOT_FOUND: refused, no certificate for the name */
+    bool takes_ticket;               /* of TLS 1.3, and none was given yet */
     bool is_default;                 /* no certificate has the name: it got the default one */
     size_t name_len;                 /* 0: no name was sent */
     char name[TLS_NAME_MAX + 1];     /* lower case */

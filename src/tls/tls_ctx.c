@@ -123,8 +123,8 @@ static bool set_up(SSL_CTX *ctx, const struct tls_ctx_env *env)
     } else if (SSL_CTX_set_tlsext_ticket_key_evp_cb(ctx, on_ticket) != 1) {
         return false;
     }
-    return SSL_CTX_set_num_tickets(ctx, env->tickets == NULL ? 0 : 1) == 1 &&
-           tls_ctx_harden(ctx, env->min_version) == OK;
+    /* None with the handshake: tls_stream gives one with the first bytes that it writes. */
+    return SSL_CTX_set_num_tickets(ctx, 0) == 1 && tls_ctx_harden(ctx, env->min_version) == OK;
 }
 
 int tls_ctx_new(const struct tls_ctx_env *env, struct ssl_ctx_st **out_ctx)

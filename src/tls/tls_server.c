@@ -35,6 +35,15 @@ static int read_name(SSL *ssl, struct tls_pick *pick)
     return tls_hello_name(str_n((const char *)ext, len), pick->name, &pick->name_len);
 }
 
+/* Who does not say how it would resume is given no ticket (RFC 8446 section 4.2.9). */
+static bool has_psk_modes(SSL *ssl)
+{
+    const unsigned char *ext = NULL;
+    size_t len = 0;
+
+    return SSL_client_hello_get0_ext(ssl, TLSEXT_TYPE_psk_kex_modes, &ext, &len) == 1;
+}
+
 static struct tls_identity *choose(const struct tls_server *t, struct tls_pick *pick)
 {
     struct tls_identity *id = NULL;
@@ -100,6 +109,7 @@ static int on_client_hello(SSL *ssl, int *alert, void *arg)
         *alert = pick->name_len > 0 ? SSL_AD_UNRECOGNIZED_NAME : SSL_AD_MISSING_EXTENSION;
         return SSL_CLIENT_HELLO_ERROR;
     }
+    pick->takes_ticket = t->env.tickets != NULL && has_psk_modes(ssl);
     pick->policy = tls_auth_find(t->auth, str_n(pick->name, pick->name_len));
     pick->err = move_to(ssl, pick);
     if (pick->err != OK) {

@@ -133,12 +133,27 @@ static struct str next_piece(struct cursor *c, uint8_t *scratch)
     return str_n((const char *)scratch, total);
 }
 
+/*
+ * The ticket of TLS 1.3 leaves with the first bytes of the owner (RFC 8446 section 4.6.1 lets it
+ * come at any time): no packet and no write of its own, and none for who never asks anything.
+ */
+static void give_ticket(struct tls_stream *s)
+{
+    if (s->pick.takes_ticket && s->state == TLS_OPEN) {
+        s->pick.takes_ticket = false;
+        if (SSL_version(s->ssl) >= TLS1_3_VERSION && SSL_new_session_ticket(s->ssl) != 1) {
+            tls_err_forget(); /* then the client does a full handshake next time */
+        }
+    }
+}
+
 /* Encrypts one piece whole, or takes it as it is towards a client that speaks plain HTTP. */
 static int put_piece(struct tls_stream *s, struct str piece)
 {
     if (s->state == TLS_PLAIN) {
         return buf_append_str(&s->out, piece);
     }
+    give_ticket(s);
     while (piece.len > 0) {
         size_t n = 0;
         int ret = SSL_write_ex(s->ssl, piece.ptr, piece.len, &n);
