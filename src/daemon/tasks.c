@@ -65,10 +65,9 @@ static void plan(struct tasks *t)
 /* Puts it where its time says; most are the last, so that is looked at first. */
 static void wait_until(struct entry *e, uint64_t at_ms)
 {
-    struct list *after = e->home->waiting.prev;
-
     e->next_ms = at_ms;
     list_remove(&e->node);
+    struct list *after = e->home->waiting.prev;
     while (after != &e->home->waiting && entry_of(after)->next_ms > at_ms) {
         after = after->prev;
     }
