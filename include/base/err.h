@@ -122,7 +122,8 @@ int err_from_errno(int errno_value);
     X(CHALLENGE_NONE, "challenge_none", 404, "no such challenge")                                  \
     X(CHALLENGE_TOO_LARGE, "challenge_too_large", 502, "challenge answer too large")               \
     X(NAME_LIMIT, "name_limit", 503, "too many names of pattern sites at once")                    \
-    X(NO_ENDPOINT, "no_endpoint", 503, "the service name has no address")                          \
+    X(NO_ENDPOINT, "no_endpoint", 503, "no endpoint of the service to be had")                     \
+    X(HOLD_FULL, "hold_full", 503, "too many requests wait for the service already")               \
     X(CONNECT_REFUSED, "connect_refused", 502, "the service refused the connection")               \
     X(CONNECT_TIMEOUT, "connect_timeout", 504, "no connection within timeouts.connect")            \
     X(CONNECT_FAILED, "connect_failed", 502, "the service could not be reached")                   \

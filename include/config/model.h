@@ -68,6 +68,7 @@ struct model_limits {
     uint32_t connections;  /* a worker's client connections; 0: auto, from the fd limit */
     uint64_t body_bytes;   /* UINT64_MAX: none */
     uint64_t memory_bytes; /* of all workers; 0: auto, from the container's limit */
+    uint64_t replay_bytes; /* of a request body kept, to send it again */
 };
 
 struct model_http2 {

@@ -45,6 +45,7 @@ struct proxy_settings {
     struct deadline_class *handshake;
     struct deadline_class *header;
     struct deadline_class *idle;
+    struct deadline_class *hold; /* NULL: requests do not wait for an endpoint */
     struct h1_limits limits;
     struct h2_limits http2;
     void (*on_free)(void *arg, uint64_t number); /* the last reference is gone */

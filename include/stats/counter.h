@@ -60,6 +60,12 @@
       "Responses to be compressed, by outcome.")                                                   \
     X(MEMORY_HELD, "memory_held_bytes", GAUGE, "",                                                 \
       "Memory that the workers hold, when last looked at.")                                        \
+    X(HELD, "held_requests", GAUGE, "", "Requests that wait for an endpoint of their service.")    \
+    X(HELD_TOTAL, "held_requests_total", COUNTER, "",                                              \
+      "Requests that waited for an endpoint of their service.")                                    \
+    X(RETRIES, "retries_total", COUNTER, "", "Requests sent again.")                               \
+    X(RETRIES_REFUSED, "retries_refused_total", COUNTER, "",                                       \
+      "Requests not sent again because too many were.")                                            \
     X(LINKS_DIALING, "upstream_links", GAUGE, "state=\"dialing\"",                                 \
       "Connections to services by state.")                                                         \
     X(LINKS_BUSY, "upstream_links", GAUGE, "state=\"busy\"", "Connections to services by state.")  \

@@ -67,8 +67,9 @@ void upstream_close_idle(struct upstream *u);
 struct lease_events {
     /* A link stands: send the request on lease_channel(). */
     void (*on_ready)(void *arg);
-    /* None could be had: WHY_NO_ENDPOINT, _CONNECT_REFUSED, _CONNECT_FAILED, _CONNECT_TIMEOUT,
-     * _NO_FD, _NAME_LIMIT, _UPSTREAM_CERTIFICATE, _UPSTREAM_TLS, _UPSTREAM_NOT_H2. */
+    /* None could be had: WHY_NO_ENDPOINT, _HOLD_FULL, _CONNECT_REFUSED, _CONNECT_FAILED,
+     * _CONNECT_TIMEOUT, _NO_FD, _NAME_LIMIT, _UPSTREAM_CERTIFICATE, _UPSTREAM_TLS,
+     * _UPSTREAM_NOT_H2. */
     void (*on_failed)(void *arg, enum why why);
 };
 
@@ -76,22 +77,30 @@ struct lease_want {
     struct arena *arena;                  /* for response messages; lives as long as the lease */
     struct transport *transport;          /* borrowed; NULL: plain HTTP/1.1 */
     struct deadline_class *attempt_class; /* one address, until it takes the connection */
+    /* All attempts between two waits, else WHY_CONNECT_TIMEOUT. NULL: the caller has a deadline. */
+    struct deadline_class *connect_class;
+    /* How long it may wait where no endpoint takes connections. NULL: it does not. */
+    struct deadline_class *hold_class;
+    uint32_t hold_requests; /* that may wait with it, the service's and worker's; 0: 1000 */
     /* From there until requests can be sent: TLS, HTTP/2's greeting. NULL: as the attempt. */
     struct deadline_class *greet_class;
     const struct h1_limits *limits;
     enum model_balance_kind balance;
     uint64_t balance_key; /* with MODEL_BALANCE_HASH */
     bool fresh;           /* no reused link (a retry after one died) */
+    struct str avoid;     /* "10.0.1.5:5000": where it died; tried last. Borrowed; empty: none */
 };
 
 /*
  * Asks for a link: an idle one (newest first), else connects, trying other endpoints when one
- * refuses, is unreachable or exceeds its attempt deadline, until all have been tried (the total is
- * the caller's deadline). Such an endpoint is passed over for 1 s, then 2 s, up to 10 s, unless all
- * are. A certificate that is not accepted is tried for once more elsewhere, and nothing is passed
- * over for it. A service whose addresses were never published waits for them; one without any fails
- * at once. The callbacks never come from inside the call; lease_end may be called in them. Never
- * NULL.
+ * refuses, is unreachable or exceeds its attempt deadline, until all have been tried. Such an
+ * endpoint is passed over for 1 s, then 2 s, up to 10 s, unless all are. A certificate that is not
+ * accepted is tried for once more elsewhere, and nothing is passed over for it.
+ *
+ * Where nothing is left to try, or nothing is known, it waits with the others (hold_class), and
+ * fails with WHY_NO_ENDPOINT when that is over. A service whose addresses were never published is
+ * waited for in any case. The callbacks never come from inside the call; lease_end may be called in
+ * them. Never NULL.
  */
 struct lease *lease_new(struct upstream_service *s, const struct lease_want *want,
                         const struct lease_events *events, void *arg);
@@ -103,6 +112,10 @@ bool lease_is_reused(const struct lease *l);
 bool lease_answered(const struct lease *l);
 /* The final answer's status: 502, 503 and 504 count against the endpoint. */
 void lease_note_status(struct lease *l, uint16_t status);
+/* Whether it waited for an endpoint. */
+bool lease_was_held(const struct lease *l);
+/* Whether the service's budget lets this request be sent again; takes of it if so, and counts. */
+bool lease_may_retry(const struct lease *l);
 /* Whether the service said that it did nothing for the request: it may be sent again, whatever its
  * method (RFC 9113 section 8.7). */
 bool lease_is_unprocessed(const struct lease *l);

@@ -166,12 +166,15 @@ static void put_bounds(struct dump *d, const struct model *m)
         dump_put(d, "  connections: %" PRIu32 "\n", m->limits.connections);
     }
     dump_size(d, "  body: ", m->limits.body_bytes);
+    dump_size(d, "\n  replay: ", m->limits.replay_bytes);
     if (m->limits.memory_bytes == 0) {
         dump_put(d, "\n  memory: auto\n");
     } else {
         dump_size(d, "\n  memory: ", m->limits.memory_bytes);
         dump_put(d, "\n");
     }
+    dump_duration(d, "hold:\n  wait: ", m->hold_ms);
+    dump_put(d, "\n  requests: %" PRIu32 "\n", m->hold_requests);
 }
 
 static void put_http2(struct dump *d, const struct model_http2 *h)

@@ -7,6 +7,12 @@ static bool are_equal(const struct model_timeouts *a, const struct model_timeout
            a->response_ms == b->response_ms && a->tunnel_ms == b->tunnel_ms;
 }
 
+static bool has_default_limits(const struct dump *d, const struct model_route *r)
+{
+    return r->body_bytes == d->model->limits.body_bytes &&
+           r->replay_bytes == d->model->limits.replay_bytes;
+}
+
 static void put_bounds(struct dump *d, const struct model_route *r)
 {
     if (!d->is_brief || !are_equal(&r->timeouts, &d->model->timeouts)) {
@@ -16,8 +22,9 @@ static void put_bounds(struct dump *d, const struct model_route *r)
         dump_duration(d, ", tunnel: ", r->timeouts.tunnel_ms);
         dump_put(d, "}\n");
     }
-    if (!d->is_brief || r->body_bytes != d->model->limits.body_bytes) {
+    if (!d->is_brief || !has_default_limits(d, r)) {
         dump_size(d, "        limits: {body: ", r->body_bytes);
+        dump_size(d, ", replay: ", r->replay_bytes);
         dump_put(d, "}\n");
     }
 }
@@ -28,8 +35,8 @@ static bool is_bare(const struct dump *d, const struct model_route *r)
 {
     return d->is_brief && !r->strip && r->to.scheme != MODEL_SCHEME_HTTPS &&
            are_equal(&r->timeouts, &d->model->timeouts) && r->to.pin.len == 0 &&
-           !r->to.is_external && r->body_bytes == d->model->limits.body_bytes &&
-           dump_are_defaults(&r->rules) && r->balance.kind == MODEL_BALANCE_LEAST;
+           !r->to.is_external && has_default_limits(d, r) && dump_are_defaults(&r->rules) &&
+           r->balance.kind == MODEL_BALANCE_LEAST;
 }
 
 static void put_route(struct dump *d, const struct model_route *r)

@@ -24,6 +24,7 @@ struct load {
 struct load_inherited {
     struct model_timeouts timeouts;
     uint64_t body_bytes;
+    uint64_t replay_bytes;
     struct model_verify verify;
     struct model_rules rules;
     struct str pin;
@@ -38,8 +39,8 @@ uint32_t load_u32(const struct yaml_node *map, const char *path);
 size_t load_texts(struct load *l, const struct yaml_node *node, struct str **out_texts);
 /* The four deadlines that sites and routes may set; `t` holds what is inherited. */
 void load_timeouts(const struct yaml_node *map, struct model_timeouts *t);
-/* limits.body below a site or a route; `inherited` if there is none. */
-uint64_t load_body(const struct yaml_node *map, uint64_t inherited);
+/* A limit (its path at the top level) of a site or a route; `inherited` if there is none. */
+uint64_t load_limit(const struct yaml_node *map, const char *path, uint64_t inherited);
 size_t load_networks(struct load *l, const struct yaml_node *node, struct addr_net **out_nets);
 /* In the model's arena, or `path` itself. */
 struct str load_absolute(const struct load *l, struct str path);

@@ -253,7 +253,8 @@ static void load_addresses(struct load *l, const struct yaml_node *map, struct l
 void load_over(struct load *l, const struct yaml_node *map, struct load_inherited *in)
 {
     load_timeouts(map, &in->timeouts);
-    in->body_bytes = load_body(map, in->body_bytes);
+    in->body_bytes = load_limit(map, "limits.body", in->body_bytes);
+    in->replay_bytes = load_limit(map, "limits.replay", in->replay_bytes);
     load_verify(l, yaml_tree_get(map, "verify"), &in->verify);
     load_rules(l, map, &in->rules);
     load_addresses(l, map, in);

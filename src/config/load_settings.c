@@ -132,13 +132,13 @@ void load_timeouts(const struct yaml_node *map, struct model_timeouts *t)
     }
 }
 
-uint64_t load_body(const struct yaml_node *map, uint64_t inherited)
+uint64_t load_limit(const struct yaml_node *map, const char *path, uint64_t inherited)
 {
     const struct yaml_node *limits = yaml_tree_get(map, "limits");
-    if (yaml_tree_get(limits, "body") == NULL) {
+    if (yaml_tree_get(limits, schema_name(schema_key(path))) == NULL) {
         return inherited;
     }
-    return load_number(limits, "limits.body");
+    return load_number(limits, path);
 }
 
 static void load_bounds(struct load *l)
@@ -159,6 +159,10 @@ static void load_bounds(struct load *l)
     m->limits.connections = load_u32(limits, "limits.connections");
     m->limits.body_bytes = load_number(limits, "limits.body");
     m->limits.memory_bytes = load_number(limits, "limits.memory");
+    m->limits.replay_bytes = load_number(limits, "limits.replay");
+    const struct yaml_node *hold = yaml_tree_get(root, "hold");
+    m->hold_ms = load_u32(hold, "hold.wait");
+    m->hold_requests = load_u32(hold, "hold.requests");
 }
 
 static void load_unknown_site(struct load *l)

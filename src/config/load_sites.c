@@ -27,6 +27,7 @@ static bool load_route(struct load *l, struct str prefix, const struct yaml_node
     }
     r.timeouts = in.timeouts;
     r.body_bytes = in.body_bytes;
+    r.replay_bytes = in.replay_bytes;
     r.rules = in.rules;
     r.to.pin = in.pin;
     r.to.is_external = in.is_external;
@@ -129,6 +130,7 @@ static void load_site(struct load *l, const struct yaml_node *key, const struct 
     struct values_fault fault;
     struct load_inherited from_site = {.timeouts = l->model->timeouts,
                                        .body_bytes = l->model->limits.body_bytes,
+                                       .replay_bytes = l->model->limits.replay_bytes,
                                        .verify = {.name = {"", 0}},
                                        .pin = {"", 0},
                                        .balance = {.name = {"", 0}}};

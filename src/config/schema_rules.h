@@ -26,6 +26,11 @@
     "round_robin: one after the other. hash: the same for the same client address, or, as a map, " \
     "for the same value of a header or a cookie."
 
+#define SCHEMA_HELP_REPLAY                                                                         \
+    "How much of a request body is kept until the answer begins, so that the request can be sent " \
+    "again. 0: nothing."
+#define SCHEMA_REPLAY_MAX (UINT64_C(16) << 20)
+
 #define SCHEMA_DEADLINE(AT, FROM, NAME, MAX, HELP, EXAMPLE)                                        \
     {                                                                                              \
         .path = AT ".timeouts." NAME, .type = SCHEMA_DURATION, .min = 1, .max = (MAX),             \
@@ -45,10 +50,18 @@
          .type = SCHEMA_MAP,                                                                       \
          .help = "Limits of this " KIND ".",                                                       \
          .example = "{body: 10m}"},                                                                \
+        {.path = AT ".limits.body",                                                                \
+         .type = SCHEMA_SIZE,                                                                      \
+         .word = "none",                                                                           \
+         .word_value = UINT64_MAX,                                                                 \
+         .min = 0,                                                                                 \
+         .max = UINT64_C(1) << 50,                                                                 \
+         .inherits = FROM "limits.body",                                                           \
+         .help = "The largest request body.",                                                      \
+         .example = "10m"},                                                                        \
     {                                                                                              \
-        .path = AT ".limits.body", .type = SCHEMA_SIZE, .word = "none", .word_value = UINT64_MAX,  \
-        .min = 0, .max = UINT64_C(1) << 50, .inherits = FROM "limits.body",                        \
-        .help = "The largest request body.", .example = "10m"                                      \
+        .path = AT ".limits.replay", .type = SCHEMA_SIZE, .min = 0, .max = SCHEMA_REPLAY_MAX,      \
+        .inherits = FROM "limits.replay", .help = SCHEMA_HELP_REPLAY, .example = "64k"             \
     }
 
 #define SCHEMA_VERIFY(AT)                                                                          \

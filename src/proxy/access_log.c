@@ -65,14 +65,17 @@ static void write_service(struct log_line *line, const struct exchange *ex)
     if (ex->detail != NULL && ex->detail[0] != '\0') {
         log_field_c(line, "detail", ex->detail);
     }
+    if (ex->was_held) {
+        log_field_bool(line, "held", true);
+    }
     if (ex->connected_us > 0) {
         log_field_ms(line, "connect_ms", ex->connected_us - ex->started_us);
     }
     if (ex->answered_us > 0) {
         log_field_ms(line, "answer_ms", ex->answered_us - ex->started_us);
     }
-    if (ex->retried) {
-        log_field_bool(line, "retried", true);
+    if (ex->retries > 0) {
+        log_field_int(line, "retries", ex->retries);
     }
 }
 

@@ -103,7 +103,6 @@ void exchange_new(struct conn *c, struct channel *ch, struct message *m, struct 
                   enum why bad)
 {
     struct exchange *ex = NEW(struct exchange);
-    exchange_again_init(ex);
     ex->proxy = conn_proxy(c);
     ex->conn = c;
     ex->settings = proxy_settings_ref(ex->proxy->current);
@@ -158,6 +157,7 @@ void exchange_finish(struct exchange *ex, enum why why)
     if (ex->lease != NULL) {
         ex->endpoint = arena_dup(ex->arena, lease_endpoint(ex->lease));
         ex->task = arena_dup(ex->arena, lease_task(ex->lease));
+        ex->was_held = ex->was_held || lease_was_held(ex->lease);
         ex->spoken = lease_protocol(ex->lease);
         ex->detail = lease_detail(ex->lease);
     }

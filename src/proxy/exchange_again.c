@@ -1,37 +1,31 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Sending a request again. Two things make that safe: nothing of the request can have been acted on
- * (the service says so, or the method may be repeated and a kept link died unseen), and all of it
- * is still here.
+ * Sending a request again when its link died. Two things make that safe: nothing of it can have
+ * been acted on, or doing so twice is as good as once; and all of it is still here.
  *
- * A service of HTTP/2 that stops says of requests on their way that it did nothing for them, bodies
- * included (GOAWAY, REFUSED_STREAM): what a request brought with it is kept until the answer
- * begins, if it is little.
+ *   the service says that it did nothing     whatever the method (RFC 9113 section 8.7)
+ *   an idempotent method                     RFC 9110 section 9.2.2
+ *   another one                              while its body was to come and none of it was sent:
+ *                                            the service never had a whole request
+ *
+ * Never once an answer has begun, at most RETRIES_MAX times, as the service's budget allows, and
+ * elsewhere if there is an elsewhere. What the client has sent of the body is kept for that until
+ * the answer begins, up to limits.replay.
  */
 #include "exchange_impl.h"
 
+#include "proxy_impl.h"
+
 #include <string.h>
 
-#define SENT_MAX (64 * 1024)
-
-void exchange_again_init(struct exchange *ex)
-{
-    buf_init(&ex->sent, SENT_MAX);
-}
+#define RETRIES_MAX 3
+/* Of all requests of a worker together. */
+#define KEPT_MAX ((size_t)32 * 1024 * 1024)
 
 void exchange_again_drop(struct exchange *ex)
 {
+    ex->proxy->kept_bytes -= buf_len(&ex->sent);
     buf_fini(&ex->sent);
-}
-
-void exchange_again_keep(struct exchange *ex, struct str data)
-{
-    bool is_whole = buf_len(&ex->sent) + data.len == ex->bytes_in; /* `data` is counted already */
-    bool is_asked = strcmp(lease_protocol(ex->lease), "HTTP/2") == 0;
-    if (ex->response_half != EX_HALF_HEAD || !is_asked || !is_whole ||
-        buf_append_str(&ex->sent, data) != OK) {
-        exchange_again_drop(ex);
-    }
 }
 
 /* RFC 9110 section 9.2.2. */
@@ -52,23 +46,51 @@ static bool is_idempotent(enum http_method method)
     return false;
 }
 
-bool exchange_again_may(const struct exchange *ex, enum why why)
+/* Whether the body so far is here. */
+static bool is_kept(const struct exchange *ex)
 {
-    if (ex->retried || ex->response_half != EX_HALF_HEAD) {
+    return buf_len(&ex->sent) == ex->bytes_in;
+}
+
+void exchange_again_keep(struct exchange *ex, struct str data)
+{
+    bool is_first = ex->bytes_in == data.len; /* `data` is counted already */
+    bool may_serve =
+        is_idempotent(ex->request->method) || strcmp(lease_protocol(ex->lease), "HTTP/2") == 0;
+    bool is_whole = buf_len(&ex->sent) + data.len == ex->bytes_in;
+    if (is_first) {
+        buf_init(&ex->sent, (size_t)ex->route->replay_bytes);
+    }
+    if (may_serve && is_whole && ex->proxy->kept_bytes + data.len <= KEPT_MAX &&
+        buf_append_str(&ex->sent, data) == OK) {
+        ex->proxy->kept_bytes += data.len;
+    } else {
+        exchange_again_drop(ex);
+    }
+}
+
+static bool is_safe(const struct exchange *ex, enum why why)
+{
+    if (lease_is_unprocessed(ex->lease)) {
+        return true;
+    }
+    bool is_lost = why == WHY_UPSTREAM_CLOSED || why == WHY_UPSTREAM_RESET;
+    if (!is_lost || lease_answered(ex->lease)) {
         return false;
     }
-    if (lease_is_unprocessed(ex->lease)) {
-        return buf_len(&ex->sent) == ex->bytes_in; /* RFC 9113 section 8.7: whatever the method */
-    }
-    /* A link that was kept may have died unseen (RFC 9112 section 9.3.1). */
-    bool lost = why == WHY_UPSTREAM_CLOSED || why == WHY_UPSTREAM_RESET;
-    return lost && ex->bytes_in == 0 && is_idempotent(ex->request->method) &&
-           lease_is_reused(ex->lease) && !lease_answered(ex->lease);
+    bool is_begun_only = ex->request_half != EX_HALF_DONE && ex->bytes_in == 0;
+    return is_begun_only || is_idempotent(ex->request->method);
+}
+
+bool exchange_again_may(const struct exchange *ex, enum why why)
+{
+    return ex->retries < RETRIES_MAX && ex->response_half == EX_HALF_HEAD && is_kept(ex) &&
+           is_safe(ex, why) && lease_may_retry(ex->lease);
 }
 
 void exchange_again_send(struct exchange *ex)
 {
-    if (ex->retried && buf_len(&ex->sent) > 0) {
+    if (ex->retries > 0 && buf_len(&ex->sent) > 0) {
         channel_send_data(ex->upstream, buf_str(&ex->sent));
     }
 }

@@ -42,7 +42,6 @@ struct exchange {
     struct channel *upstream; /* NULL before a link stands and after it is given back */
     struct lease *lease;
     struct challenge *challenge; /* while EX_CHALLENGE */
-    bool retried;                /* one reused link died under it already */
     bool client_paused;          /* the service does not take the request body fast enough */
     bool upstream_paused;        /* the client does not take the response fast enough */
     bool holds_body;             /* until the service asks for it (Expect: 100-continue) */
@@ -84,6 +83,8 @@ struct exchange {
     struct str service;
     struct str endpoint; /* in the arena */
     struct str task;     /* that the endpoint belongs to; empty: not known */
+    bool was_held;       /* waited for an endpoint */
+    uint8_t retries;     /* links that died under it, each followed by another */
     const char *spoken;  /* the protocol with the service; static, NULL or "" if none */
     const char *detail;  /* what TLS said of a link that failed; static, NULL or "" if nothing */
 };
@@ -113,14 +114,13 @@ void exchange_balance(struct exchange *ex);
 /* policy.c: true when the request may go on; else it has been answered. */
 bool policy_admit(struct exchange *ex, const struct model_rules *rules);
 /* exchange_again.c: what of a request is kept to be sent again, and whether it may be. */
-void exchange_again_init(struct exchange *ex);
 /* The next piece of its body goes out; counted in bytes_in already. */
 void exchange_again_keep(struct exchange *ex, struct str data);
 /* It will not be sent again. */
 void exchange_again_drop(struct exchange *ex);
-/* Whether it may be, after the end of its first link for `why`. */
+/* Whether it may be, after the end of a link for `why`; if so, it has to be. */
 bool exchange_again_may(const struct exchange *ex, enum why why);
-/* On the second link: what was kept. */
+/* On another link: what was kept. */
 void exchange_again_send(struct exchange *ex);
 /* challenge.c: answers /.well-known/acme-challenge/TOKEN. */
 bool challenge_is_for(const struct exchange *ex);

@@ -11,7 +11,7 @@
 /* How long a service that says nothing keeps a client with "Expect: 100-continue" waiting. */
 #define CONTINUE_WAIT_MS 1000
 
-static void connect_again(struct exchange *ex);
+static void connect_again(struct exchange *ex, enum why why);
 
 /* ---- deadlines: one at a time, for whomever we are waiting for ---- */
 
@@ -214,10 +214,7 @@ static void on_upstream_abort(void *arg, enum why why)
     } else if (ex->state == EX_TUNNEL) {
         exchange_fail(ex, WHY_TUNNEL_DONE);
     } else if (exchange_again_may(ex, why)) {
-        lease_end(ex->lease, why);
-        ex->lease = NULL;
-        ex->retried = true;
-        connect_again(ex);
+        connect_again(ex, why);
     } else {
         exchange_fail(ex, why);
     }
@@ -358,39 +355,40 @@ static const struct lease_events link_events = {
     .on_failed = on_link_failed,
 };
 
-static void on_connect_deadline(void *arg)
-{
-    struct exchange *ex = arg;
-    bool known = upstream_service_endpoints(ex->to) > 0;
-    exchange_fail(ex, known ? WHY_CONNECT_TIMEOUT : WHY_NO_ENDPOINT);
-}
-
-static void ask_for_link(struct exchange *ex, bool fresh)
+/* `avoid`: where a link has died under this request, or empty. */
+static void ask_for_link(struct exchange *ex, struct str avoid)
 {
     struct lease_want want = {.arena = ex->arena,
                               .transport = ex->use->transport,
                               .attempt_class = ex->use->attempt,
                               .greet_class = ex->use->greet,
+                              .connect_class = ex->use->connect,
+                              .hold_class = ex->settings->hold,
+                              .hold_requests = ex->settings->model->hold_requests,
                               .limits = &ex->settings->limits,
                               .balance = ex->balance,
                               .balance_key = ex->balance_key,
-                              .fresh = fresh};
+                              .fresh = avoid.len > 0,
+                              .avoid = avoid};
     exchange_set_state(ex, EX_CONNECT);
-    deadline_clear(&ex->deadline);
-    deadline_init(&ex->deadline, on_connect_deadline, ex);
-    deadline_set(&ex->deadline, ex->use->connect);
+    deadline_clear(&ex->deadline); /* the lease has its own */
     ex->lease = lease_new(ex->to, &want, &link_events, ex);
 }
 
-static void connect_again(struct exchange *ex)
+static void connect_again(struct exchange *ex, enum why why)
 {
+    struct str where = arena_dup(ex->arena, lease_endpoint(ex->lease));
+    ex->was_held = ex->was_held || lease_was_held(ex->lease);
+    lease_end(ex->lease, why);
+    ex->lease = NULL;
+    ex->retries++;
     ex->client_paused = false;
     channel_read(ex->client, false);
-    ask_for_link(ex, true);
+    ask_for_link(ex, where);
 }
 
 void exchange_connect(struct exchange *ex)
 {
     channel_bind(ex->client, &client_events, ex);
-    ask_for_link(ex, false);
+    ask_for_link(ex, STR(""));
 }

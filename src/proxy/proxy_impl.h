@@ -25,6 +25,7 @@ struct proxy {
     struct pressure pressure;
     uint64_t container_bytes;       /* memory, 0: no limit */
     unsigned workers;               /* that share it */
+    size_t kept_bytes;              /* of request bodies, in case they are sent again */
     unsigned gzip_count;            /* responses that are being compressed */
     struct proxy_settings *current; /* a reference */
     struct list listeners;

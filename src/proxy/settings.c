@@ -127,6 +127,7 @@ int proxy_settings_new(struct proxy *proxy, uint64_t number, struct model *model
     s->handshake = proxy_deadline(proxy, model->timeouts.handshake_ms);
     s->header = proxy_deadline(proxy, model->timeouts.header_ms);
     s->idle = proxy_deadline(proxy, model->timeouts.idle_ms);
+    s->hold = model->hold_ms == 0 ? NULL : proxy_deadline(proxy, model->hold_ms);
     set_limits(s);
     err = uses_new(s);
     if (err != OK) {

@@ -1,19 +1,26 @@
 /* SPDX-License-Identifier: MIT */
-/* One exchange's way to a link: wait for addresses, pick, take an idle link or dial, try the next.
- */
+/* One exchange's way to a link: pick, take an idle link or dial, try the next; where there is
+ * nothing to try, wait in the service's room (hold). */
 #include "upstream/upstream.h"
 
 #include "balance.h"
 #include "base/mem.h"
+#include "hold.h"
 #include "link.h"
 #include "pool.h"
 #include "service.h"
 
 #include <stdlib.h>
 
+/* So often a link is begun anew, in all, where the service takes connections and then does not come
+ * to terms (TLS, HTTP/2): it may be on its way down or up, but each greeting is dear. */
+#define GREETS_MAX 3
+/* That may wait where the caller says nothing of it. */
+#define HELD_MAX 1000
+
 enum lease_state {
     LEASE_STARTING, /* the next step is taken at the end of the turn */
-    LEASE_WAITING,  /* for the first addresses of the service */
+    LEASE_WAITING,  /* in the room, for an endpoint that takes connections */
     LEASE_DIALING,
     LEASE_READY, /* the exchange runs on the link */
     LEASE_LOST,  /* the link ended under the exchange */
@@ -22,7 +29,7 @@ enum lease_state {
 };
 
 struct lease {
-    struct list node;                 /* in service->waiting */
+    struct hold_guest guest;
     struct upstream_service *service; /* a reference */
     struct lease_want want;
     const struct lease_events *events;
@@ -31,8 +38,11 @@ struct lease {
     struct loop_task step;
     struct endpoint **tried; /* a reference each; the last one is in use while dialing and after */
     size_t tried_count;
-    enum why last_why; /* what on_failed says when nothing is left to try */
-    bool has_entered;  /* counts as in flight at the last of them */
+    struct endpoint *last;   /* of the round before; a reference, or NULL */
+    struct deadline connect; /* of all attempts of a round */
+    unsigned greets;         /* links that were dialed and then did not come to terms */
+    enum why last_why;       /* what on_failed says when nothing is left to try */
+    bool has_entered;        /* counts as in flight at the last of them */
     bool reused;
     uint16_t status;      /* of the final answer; 0: none yet */
     const char *detail;   /* of last_why; static */
@@ -60,17 +70,18 @@ static void set_state(struct lease *l, enum lease_state state)
         [LEASE_DIALING] = 1U << LEASE_STARTING,
         [LEASE_READY] = 1U << LEASE_STARTING | 1U << LEASE_DIALING,
         [LEASE_LOST] = 1U << LEASE_READY,
-        [LEASE_FAILED] = 1U << LEASE_STARTING | 1U << LEASE_DIALING,
+        [LEASE_FAILED] = 1U << LEASE_STARTING | 1U << LEASE_WAITING | 1U << LEASE_DIALING,
         [LEASE_ENDED] = 1U << LEASE_STARTING | 1U << LEASE_WAITING | 1U << LEASE_DIALING |
                         1U << LEASE_READY | 1U << LEASE_LOST | 1U << LEASE_FAILED,
     };
     REQUIRE((from[state] & 1U << l->state) != 0);
-    list_remove(&l->node);
     l->state = state;
     if (state == LEASE_STARTING) {
         loop_defer(env_of(l)->loop, &l->step);
-    } else if (state == LEASE_WAITING) {
-        list_push_back(&l->service->waiting, &l->node);
+    } else if (state != LEASE_DIALING) {
+        deadline_clear(&l->connect);
+    } else if (l->want.connect_class != NULL && !deadline_is_set(&l->connect)) {
+        deadline_set(&l->connect, l->want.connect_class);
     }
 }
 
@@ -91,10 +102,24 @@ static void enter(struct lease *l, struct endpoint *e)
     endpoint_enter(e);
 }
 
+/* Begins a new round: whatever was tried may be tried again. */
+static void forget_tried(struct lease *l)
+{
+    leave(l);
+    if (l->tried_count > 0) {
+        endpoint_unref(l->last);
+        l->last = l->tried[--l->tried_count];
+    }
+    while (l->tried_count > 0) {
+        endpoint_unref(l->tried[--l->tried_count]);
+    }
+}
+
 static void fail(struct lease *l, enum why why)
 {
     leave(l);
     set_state(l, LEASE_FAILED);
+    hold_leave(&l->service->room, &l->guest);
     l->events->on_failed(l->arg, why);
 }
 
@@ -104,6 +129,7 @@ static void on_link_up(void *arg)
     l->protocol = l->link->client->ops->protocol;
     (void)link_begin(l->link, &l->user, l->want.arena);
     set_state(l, LEASE_READY);
+    hold_served(&l->service->room, &l->guest, !l->reused);
     l->events->on_ready(l->arg);
 }
 
@@ -124,6 +150,12 @@ static void count_attempt(struct lease *l, enum why why)
 static bool is_hopeless(const struct lease *l, enum why why)
 {
     return why == WHY_UPSTREAM_CERTIFICATE && l->last_why == WHY_UPSTREAM_CERTIFICATE;
+}
+
+/* Whether the service took the connection, and then did not come to terms. */
+static bool is_greeting(enum why why, const char *detail)
+{
+    return why == WHY_UPSTREAM_TLS || why == WHY_UPSTREAM_NOT_H2 || detail[0] != '\0';
 }
 
 /* The link is not to be shared after all: the same endpoint may give another. */
@@ -151,6 +183,7 @@ static void on_link_down(void *arg, enum why why, const char *detail)
         return;
     }
     l->last_why = why;
+    l->greets += is_greeting(why, detail);
     set_state(l, LEASE_STARTING);
 }
 
@@ -193,19 +226,117 @@ static bool try_endpoint(struct lease *l, struct endpoint *e)
         return true;
     }
     l->last_why = link_why(err);
+    l->detail = "";
     return false;
+}
+
+/* Where the request has died before: to be tried last. NULL: nowhere, or it is gone. */
+static const struct endpoint *find_shunned(const struct lease *l)
+{
+    const struct endpoint_set *set = l->service->set;
+    for (size_t i = 0; i < set->count && l->want.avoid.len > 0; i++) {
+        if (str_eq(str_of(set->endpoints[i]->text), l->want.avoid)) {
+            return set->endpoints[i];
+        }
+    }
+    return NULL;
 }
 
 static struct endpoint *pick(struct lease *l)
 {
     struct upstream *u = l->service->upstream;
-    const struct balance_ask ask = {.set = l->service->set,
-                                    .tried = l->tried,
-                                    .tried_count = l->tried_count,
-                                    .now_ms = loop_now_ms(u->env.loop),
-                                    .kind = l->want.balance,
-                                    .key = l->want.balance_key};
+    struct balance_ask ask = {.set = l->service->set,
+                              .tried = l->tried,
+                              .tried_count = l->tried_count,
+                              .now_ms = loop_now_ms(u->env.loop),
+                              .kind = l->want.balance,
+                              .key = l->want.balance_key};
+    const struct endpoint *shunned = find_shunned(l);
+    if (shunned != NULL) {
+        l->tried = mem_grow(l->tried, l->tried_count + 1, sizeof(l->tried[0]));
+        l->tried[l->tried_count] = (struct endpoint *)(uintptr_t)shunned; /* for this call only */
+        ask.tried = l->tried;
+        ask.tried_count = l->tried_count + 1;
+        struct endpoint *other = balance_pick(&ask, &l->service->balance);
+        if (other != NULL) {
+            return other;
+        }
+        ask.tried_count = l->tried_count;
+    }
+    l->want.avoid = STR("");
     return balance_pick(&ask, &l->service->balance);
+}
+
+/* ---- waiting for an endpoint ---- */
+
+static void on_room_go(void *arg)
+{
+    set_state(arg, LEASE_STARTING);
+}
+
+/* Waited in vain: what stopped the last attempt, if there was one, is a detail. */
+static void on_room_over(void *arg)
+{
+    struct lease *l = arg;
+    if (l->last_why != WHY_NO_ENDPOINT && l->detail[0] == '\0') {
+        l->detail = why_label(l->last_why);
+    }
+    fail(l, WHY_NO_ENDPOINT);
+}
+
+static const struct hold_guest_events guest_events = {
+    .on_go = on_room_go,
+    .on_over = on_room_over,
+};
+
+/* Whether time may mend it. A name that a stranger made and that never had an address is not waited
+ * for once that is known. */
+static bool is_worth_waiting(const struct lease *l)
+{
+    const struct upstream_service *s = l->service;
+    if (l->want.hold_class == NULL) {
+        return false;
+    }
+    if (l->last_why == WHY_NO_ENDPOINT) {
+        return !s->is_made || s->set->version > 1 || s->set->count > 0;
+    }
+    if (l->last_why == WHY_UPSTREAM_CERTIFICATE || l->last_why == WHY_NO_FD) {
+        return false;
+    }
+    return !is_greeting(l->last_why, l->detail) || l->greets < GREETS_MAX;
+}
+
+static void wait_in_room(struct lease *l)
+{
+    struct deadline_class *patience =
+        l->want.hold_class != NULL ? l->want.hold_class : l->want.connect_class;
+    uint32_t limit = l->want.hold_requests > 0 ? l->want.hold_requests : HELD_MAX;
+    forget_tried(l);
+    int err = hold_enter(&l->service->room, &l->guest, patience, limit);
+    if (err == OK) {
+        set_state(l, LEASE_WAITING);
+        upstream_service_hurry(l->service);
+    } else if (err == ERR_TIMEOUT) {
+        on_room_over(l);
+    } else {
+        fail(l, WHY_HOLD_FULL);
+    }
+}
+
+/* Whoever comes while others wait goes behind them, unless a link is there that can be lent. */
+static bool must_queue(const struct lease *l)
+{
+    const struct endpoint_set *set = l->service->set;
+    if (l->want.hold_class == NULL || hold_is_empty(&l->service->room) ||
+        hold_was_inside(&l->guest)) {
+        return false;
+    }
+    for (size_t i = 0; i < set->count && !l->want.fresh; i++) {
+        if (pool_newest(set->endpoints[i], l->want.transport) != NULL) {
+            return false;
+        }
+    }
+    return true;
 }
 
 static void on_step(void *arg)
@@ -215,8 +346,8 @@ static void on_step(void *arg)
         fail(l, WHY_NAME_LIMIT);
         return;
     }
-    if (l->service->set == NULL) {
-        set_state(l, LEASE_WAITING);
+    if (l->service->set == NULL || must_queue(l)) {
+        wait_in_room(l);
         return;
     }
     struct endpoint *e = pick(l);
@@ -224,23 +355,32 @@ static void on_step(void *arg)
         count_attempt(l, l->last_why);
         e = pick(l);
     }
-    if (l->state == LEASE_STARTING) {
+    if (l->state == LEASE_STARTING && is_worth_waiting(l)) {
+        wait_in_room(l);
+    } else if (l->state == LEASE_STARTING) {
         fail(l, l->last_why);
     }
 }
 
-void lease_wake_all(struct upstream_service *s)
+/* The end of timeouts.connect: counts for the endpoint that was being tried. */
+static void on_connect_over(void *arg)
 {
-    while (!list_is_empty(&s->waiting)) {
-        set_state(LIST_FIRST(&s->waiting, struct lease, node), LEASE_STARTING);
+    struct lease *l = arg;
+    loop_task_cancel(&l->step);
+    if (l->state == LEASE_DIALING) {
+        count_attempt(l, WHY_CONNECT_TIMEOUT);
+        link_leave(l->link, &l->user, WHY_CONNECT_TIMEOUT);
+        l->link = NULL;
     }
+    fail(l, WHY_CONNECT_TIMEOUT);
 }
 
 struct lease *lease_new(struct upstream_service *s, const struct lease_want *want,
                         const struct lease_events *events, void *arg)
 {
     struct lease *l = NEW(struct lease);
-    list_init(&l->node);
+    hold_guest_init(&l->guest, &guest_events, l);
+    deadline_init(&l->connect, on_connect_over, l);
     list_init(&l->user.node);
     l->user.events = &link_events;
     l->user.arg = l;
@@ -254,6 +394,9 @@ struct lease *lease_new(struct upstream_service *s, const struct lease_want *wan
     l->detail = "";
     l->protocol = "";
     s->upstream->leases++;
+    if (!want->fresh) {
+        retry_budget_earn(&s->retries);
+    }
     loop_task_init(&l->step, on_step, l);
     loop_defer(s->upstream->env.loop, &l->step);
     return l;
@@ -290,6 +433,18 @@ bool lease_is_unprocessed(const struct lease *l)
     return l->user.use.unprocessed;
 }
 
+bool lease_was_held(const struct lease *l)
+{
+    return hold_was_inside(&l->guest);
+}
+
+bool lease_may_retry(const struct lease *l)
+{
+    bool may = retry_budget_take(&l->service->retries);
+    counter_inc(env_of(l)->slot, may ? COUNTER_RETRIES : COUNTER_RETRIES_REFUSED);
+    return may;
+}
+
 const char *lease_protocol(const struct lease *l)
 {
     return l->protocol;
@@ -300,15 +455,21 @@ const char *lease_detail(const struct lease *l)
     return l->detail;
 }
 
+/* That was tried, in this round or the one before. */
+static const struct endpoint *latest(const struct lease *l)
+{
+    return l->tried_count > 0 ? current(l) : l->last;
+}
+
 struct str lease_endpoint(const struct lease *l)
 {
-    const struct endpoint *e = current(l);
+    const struct endpoint *e = latest(l);
     return e == NULL ? STR("") : str_of(e->text);
 }
 
 struct str lease_task(const struct lease *l)
 {
-    const struct endpoint *e = current(l);
+    const struct endpoint *e = latest(l);
     return e == NULL ? STR("") : str_of(e->task);
 }
 
@@ -380,8 +541,11 @@ void lease_end(struct lease *l, enum why why)
     } else if (was == LEASE_READY || was == LEASE_LOST) {
         judge(l, why);
     }
-    leave(l);
+    forget_tried(l);
+    endpoint_unref(l->last);
+    l->last = NULL;
     set_state(l, LEASE_ENDED);
+    hold_leave(&l->service->room, &l->guest);
     loop_task_cancel(&l->step);
     if (l->link != NULL) {
         link_leave(l->link, &l->user, why);
@@ -390,12 +554,8 @@ void lease_end(struct lease *l, enum why why)
         }
         l->link = NULL;
     }
-    for (size_t i = 0; i < l->tried_count; i++) {
-        endpoint_unref(l->tried[i]);
-    }
     free(l->tried);
     l->tried = NULL;
-    l->tried_count = 0;
     struct loop *loop = env_of(l)->loop;
     transport_unref(l->want.transport);
     l->service->upstream->leases--;

@@ -144,7 +144,7 @@ void made_update(struct upstream *u, struct str name, enum made_news news, const
     case MADE_GONE:
         upstream_service_clear(s);
         s->refused = true;
-        lease_wake_all(s);
+        hold_open(&s->room);
         return;
     case MADE_IDLE:
         upstream_service_clear(s);
@@ -158,7 +158,7 @@ void made_restart(struct upstream *u)
     LIST_EACH (&u->made.used, node, tmp) {
         struct upstream_service *s = service_of(node);
         s->asked_ms = 0;
-        if (!list_is_empty(&s->waiting)) {
+        if (!hold_is_empty(&s->room)) {
             want(s); /* the keeper that was asked is no more */
         }
     }

@@ -7,7 +7,9 @@
 #include "base/bucket.h"
 #include "base/list.h"
 #include "endpoint_set.h"
+#include "hold.h"
 #include "loop/deadline.h"
+#include "retry.h"
 #include "upstream/upstream.h"
 
 /* Services whose names requests made: see upstream/made. */
@@ -23,10 +25,11 @@ struct upstream {
     struct upstream_env env;
     struct map *services; /* by name; of struct upstream_service */
     struct made made;
-    struct map *transports; /* by key; of struct transport */
-    size_t leases;          /* alive */
-    struct list ending;     /* links that nobody has any more and that still send */
-    uint64_t rng;           /* the services' balances begin with numbers of it */
+    struct map *transports;            /* by key; of struct transport */
+    size_t leases;                     /* alive */
+    struct list ending;                /* links that nobody has any more and that still send */
+    uint64_t rng;                      /* the services' balances begin with numbers of it */
+    struct deadline_class *hold_pause; /* owned */
 };
 
 struct upstream_service {
@@ -39,7 +42,8 @@ struct upstream_service {
     bool is_literal;           /* its endpoint is fixed: no DNS to hurry */
     struct endpoint_set *set;  /* NULL until the first was published */
     struct balance balance;    /* of its endpoints */
-    struct list waiting;       /* leases that wait for that */
+    struct retry_budget retries;
+    struct hold_room room; /* leases that wait for that, or for one that takes connections */
 
     /* of made ones */
     bool is_made;     /* stays without a reference, until made lets it go */
@@ -64,7 +68,5 @@ void made_init(struct upstream *u);
 void made_fini(struct upstream *u);
 /* Asks DNS again, now. */
 void upstream_service_hurry(struct upstream_service *s);
-/* The first set is there: every waiting lease goes on at the end of the turn. For the directory. */
-void lease_wake_all(struct upstream_service *s);
 
 #endif

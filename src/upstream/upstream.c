@@ -16,12 +16,28 @@ struct upstream *upstream_new(const struct upstream_env *env)
     u->services = map_new();
     u->transports = map_new();
     made_init(u);
+    u->hold_pause = deadline_class_new(env->loop, HOLD_PAUSE_MS);
     list_init(&u->ending);
     /* The map's key is random, so its hash of anything is a seed that differs from process to
      * process: workers that start together must not draw alike. */
     u->rng = map_hash(STR("balance")) | 1;
     return u;
 }
+
+static void on_hold_pause(void *arg)
+{
+    upstream_service_hurry(arg);
+}
+
+static bool has_endpoints(const void *arg)
+{
+    return upstream_service_endpoints(arg) > 0;
+}
+
+static const struct hold_room_events room_events = {
+    .on_pause = on_hold_pause,
+    .has_endpoints = has_endpoints,
+};
 
 struct upstream_service *upstream_service_new(struct upstream *u, struct map *home, struct str name,
                                               struct str label)
@@ -33,7 +49,8 @@ struct upstream_service *upstream_service_new(struct upstream *u, struct map *ho
     u->rng += 2; /* stays odd */
     s->balance = (struct balance){.rng = u->rng, .turn = u->rng};
     s->label = str_dup(label);
-    list_init(&s->waiting);
+    retry_budget_init(&s->retries);
+    hold_room_init(&s->room, u->hold_pause, u->env.slot, &room_events, s);
     list_init(&s->made);
     deadline_init(&s->unused, NULL, NULL);
     map_put(home, name, s);
@@ -67,13 +84,18 @@ static void replace(struct upstream_service *s, const struct addr *addrs, size_t
                                          .counters = s->upstream->env.counters,
                                          .label = str_of(s->label),
                                          .is_made = s->is_made};
+    bool is_first = s->set == NULL;
     publish(s, endpoint_set_new(s->set, &owner, addrs, count));
-    lease_wake_all(s);
+    if (is_first) {
+        hold_open(&s->room);
+    } else {
+        hold_news(&s->room);
+    }
 }
 
 void upstream_service_free(struct upstream_service *s)
 {
-    REQUIRE(list_is_empty(&s->waiting));
+    hold_room_fini(&s->room);
     map_remove(s->home, str_of(s->name));
     list_remove(&s->made);
     deadline_clear(&s->unused);
@@ -103,6 +125,7 @@ void upstream_free(struct upstream *u)
     map_free(u->services);
     REQUIRE(map_count(u->transports) == 0);
     map_free(u->transports);
+    deadline_class_free(u->hold_pause);
     free(u);
 }
 

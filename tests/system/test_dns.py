@@ -51,7 +51,8 @@ def test_set_follows_dns_and_ignores_ttl(door, dns):
 def test_start_never_waits_and_the_rest_serves(door, dns, service):
     dns.silent("silent")
     dns.servfail("broken")
-    d = door(names=["a.test", "b.test", "c.test", "d.test"], dns=dns, sites={
+    d = door(names=["a.test", "b.test", "c.test", "d.test"], dns=dns,
+             extra={"hold": {"wait": "0s"}}, sites={
         "a.test": service().url, "b.test": "http://silent:1", "c.test": "http://broken:1",
         "d.test": "http://unknown:1"})
     assert d.get("a.test")[0] == 200
@@ -63,7 +64,8 @@ def test_start_never_waits_and_the_rest_serves(door, dns, service):
 
 def test_a_name_that_comes_later(door, dns):
     with Tasks(1) as tasks:
-        d = door(names=["a.test"], dns=dns, sites={"a.test": f"http://later:{tasks.port}"})
+        d = door(names=["a.test"], dns=dns, sites={"a.test": f"http://later:{tasks.port}"},
+                 extra={"hold": {"wait": "0s"}})
         assert d.get("a.test")[0] == 503
         dns.set("later", a=tasks.ips)
         until(lambda: d.get("a.test")[0] == 200, "it is found")

@@ -147,7 +147,7 @@ def test_slow_clients_do_not_hold_up_others(door, service):
 
 def test_service_stopped_and_started(door, service):
     one = service(handler=lambda r: r.reply(200, "one"))
-    d = door(names=["a.test"], sites={"a.test": one.url})
+    d = door(names=["a.test"], sites={"a.test": one.url}, extra={"hold": {"wait": "0s"}})
     assert d.get("a.test")[0] == 200
     one.close()
     assert d.get("a.test")[0] == 502
@@ -169,7 +169,7 @@ def test_silent_address_has_its_deadline(door):
         filler.connect_ex(full.getsockname())
         fillers.append(filler)
     d = door(names=["a.test"], sites={"a.test": f"http://127.0.0.1:{full.getsockname()[1]}"},
-             extra={"timeouts": {"attempt": "100ms", "connect": "500ms"}})
+             extra={"timeouts": {"attempt": "100ms", "connect": "500ms"}, "hold": {"wait": "0s"}})
     assert d.get("a.test")[0] == 504
     d.wait_log("access", reason="connect_timeout")
     for sock in (*fillers, full):

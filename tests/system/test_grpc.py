@@ -45,7 +45,8 @@ def clients():
 def grpc_site(door, services, clients):
     """(door, service, client) of one h2c service."""
     service = services()
-    d = door(names=["a.test"], workers=1, sites={"a.test": service.url})
+    d = door(names=["a.test"], workers=1, sites={"a.test": service.url},
+             extra={"hold": {"wait": "0s"}})
     return d, service, clients(d)
 
 

@@ -375,7 +375,8 @@ def test_limits(door, service):
 
 
 def test_error_pages_by_accept(door):
-    d = door(sites={"a.test": {"to": "http://127.0.0.1:1", "http": "serve"}})
+    d = door(sites={"a.test": {"to": "http://127.0.0.1:1", "http": "serve"}},
+             extra={"hold": {"wait": "0s"}})
     for accept, kind in (("text/html,*/*", "text/html"), ("application/json", "application/json"),
                          ("*/*", "text/plain")):
         status, headers, body = d.get("a.test", headers={"Accept": accept}, tls=False)

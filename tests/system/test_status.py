@@ -21,7 +21,7 @@ def seen(door, service, dns):
     """A door with something to see: good and bad answers, a name with two addresses, a site
     without certificate."""
     dns.set("web", a=["127.0.0.1", "127.0.0.2"])
-    d = door(names=["a.test", "b.test"], dns=dns,
+    d = door(names=["a.test", "b.test"], dns=dns, extra={"hold": {"wait": "0s"}},
              sites={"a.test": service().url, "b.test": "http://127.0.0.1:1",
                     "bare.test": "http://web:1"})
     for _ in range(3):

@@ -261,10 +261,11 @@ static const struct bad cases[] = {
      "\"timeouts\" at the top level\n",
      ERR_SYNTAX},
     {HEAD "sites: {a.com: \"http://a:1\"}\n"
-          "hold: {wait: 5s}\n",
-     "f:4:1: error: unknown key \"hold\" at the top level; expected one of: version, certificates, "
+          "later: {wait: 5s}\n",
+     "f:4:1: error: unknown key \"later\" at the top level; expected one of: version, "
+     "certificates, "
      "acme, sites, listen, workers, proxy_protocol, forwarded, masked, unknown_site, tls, http2, "
-     "timeouts, limits, dns, drain, log\n",
+     "timeouts, limits, hold, dns, drain, log\n",
      ERR_SYNTAX},
     {HEAD "sites: {a.com: \"http://a:1\"}\n"
           "tls: {tickets: {file: /x}}\n",
@@ -293,7 +294,7 @@ static const struct bad cases[] = {
           "<<: {}\n",
      "f:4:1: error: unknown key \"<<\" at the top level; expected one of: version, certificates, "
      "acme, sites, listen, workers, proxy_protocol, forwarded, masked, unknown_site, tls, http2, "
-     "timeouts, limits, dns, drain, log\n",
+     "timeouts, limits, hold, dns, drain, log\n",
      ERR_SYNTAX},
     {HEAD "sites: {a.com: \"http://a:1\"}\n"
           "Workers: 3\n",
@@ -303,7 +304,7 @@ static const struct bad cases[] = {
           "zzzzzzzzz: 3\n",
      "f:4:1: error: unknown key \"zzzzzzzzz\" at the top level; expected one of: version, "
      "certificates, acme, sites, listen, workers, proxy_protocol, forwarded, masked, "
-     "unknown_site, tls, http2, timeouts, limits, dns, drain, log\n",
+     "unknown_site, tls, http2, timeouts, limits, hold, dns, drain, log\n",
      ERR_SYNTAX},
     {HEAD "sites: {a.com: \"http://a:1\"}\n"
           "drain: {timout: 3s}\n",

@@ -65,6 +65,9 @@ static void test_load_fills_defaults(void **state)
     assert_int_equal(m->limits.connections, 0);
     assert_true(m->limits.body_bytes == UINT64_MAX);
     assert_int_equal(m->limits.memory_bytes, 0);
+    assert_int_equal(m->limits.replay_bytes, 65536);
+    assert_int_equal(m->hold_ms, 5000);
+    assert_int_equal(m->hold_requests, 1000);
     assert_int_equal(m->dns_refresh_ms, 1000);
     assert_int_equal(m->dns_server_count, 0);
     assert_int_equal(m->drain_ms, 8000);
@@ -93,7 +96,8 @@ static void test_load_fills_defaults(void **state)
     "tls: {min: \"1.3\"}\n"                                                                        \
     "timeouts: {handshake: 1s, header: 2s, idle: 3s, attempt: 4ms, connect: 5s, response: 6s, "    \
     "tunnel: 7s}\n"                                                                                \
-    "limits: {header: 8k, headers: 9, connections: 10, body: 11m, memory: 64m}\n"                  \
+    "limits: {header: 8k, headers: 9, connections: 10, body: 11m, memory: 64m, replay: 7k}\n"      \
+    "hold: {wait: 2s, requests: 3}\n"                                                              \
     "dns: {refresh: 2s, servers: [9.9.9.9, \"[::1]:5353\"], tasks: [10.0.0.0/8]}\n"                \
     "drain: {timeout: 30s}\n"                                                                      \
     "log: {level: warn, access: text}\n"                                                           \
@@ -102,11 +106,11 @@ static void test_load_fills_defaults(void **state)
     "    aliases: [www.A.com, a.org]\n"                                                            \
     "    http: serve\n"                                                                            \
     "    timeouts: {response: 90s}\n"                                                              \
-    "    limits: {body: 1m}\n"                                                                     \
+    "    limits: {body: 1m, replay: 2k}\n"                                                         \
     "    routes:\n"                                                                                \
     "      /: http://web:3000\n"                                                                   \
     "      /api: {to: \"http://api:8080\", strip: true, timeouts: {connect: 9s}}\n"                \
-    "      /api/v2: {to: \"http://[fd00::1]\", limits: {body: none}}\n"                            \
+    "      /api/v2: {to: \"http://[fd00::1]\", limits: {body: none, replay: 0}}\n"                 \
     "  b.com: {redirect: \"https://a.com/x/\", code: 308, http: \"off\"}\n"                        \
     "  c.com: {to: \"http://c:1\", timeouts: {tunnel: 2h}}\n"
 
@@ -135,6 +139,9 @@ static void test_load_reads_every_key(void **state)
     assert_int_equal(m->limits.headers, 9);
     assert_int_equal(m->limits.connections, 10);
     assert_int_equal(m->limits.memory_bytes, 64 << 20);
+    assert_int_equal(m->limits.replay_bytes, 7168);
+    assert_int_equal(m->hold_ms, 2000);
+    assert_int_equal(m->hold_requests, 3);
     assert_int_equal(m->dns_server_count, 2);
     assert_addr(&m->dns_servers[0], "9.9.9.9:53");
     assert_addr(&m->dns_servers[1], "[::1]:5353");
@@ -158,12 +165,14 @@ static void test_load_routes_inherit(void **state)
     assert_str(a->routes[0].prefix, "/api/v2");
     assert_true(a->routes[0].to.is_literal);
     assert_true(a->routes[0].body_bytes == UINT64_MAX);
+    assert_int_equal(a->routes[0].replay_bytes, 0);
     assert_int_equal(a->routes[0].timeouts.response_ms, 90000);
     assert_str(a->routes[1].prefix, "/api");
     assert_true(a->routes[1].strip);
     assert_int_equal(a->routes[1].timeouts.connect_ms, 9000);
     assert_int_equal(a->routes[1].timeouts.attempt_ms, 4);
     assert_int_equal(a->routes[1].body_bytes, 1 << 20);
+    assert_int_equal(a->routes[1].replay_bytes, 2048);
     assert_str(a->routes[2].prefix, "/");
     assert_int_equal(a->routes[2].timeouts.connect_ms, 5000);
     assert_str(m->sites[1].redirect, "https://a.com/x");
@@ -171,6 +180,7 @@ static void test_load_routes_inherit(void **state)
     assert_int_equal(m->sites[1].route_count, 0);
     assert_int_equal(m->sites[2].routes[0].timeouts.tunnel_ms, 7200000);
     assert_int_equal(m->sites[2].routes[0].body_bytes, 11 << 20);
+    assert_int_equal(m->sites[2].routes[0].replay_bytes, 7168);
     model_free(m);
 }
 
@@ -199,6 +209,7 @@ static void assert_sites_equal(const struct model_site *a, const struct model_si
         assert_targets_equal(&x->to, &y->to);
         assert_memory_equal(&x->timeouts, &y->timeouts, sizeof(x->timeouts));
         assert_true(x->body_bytes == y->body_bytes);
+        assert_true(x->replay_bytes == y->replay_bytes);
     }
 }
 
@@ -244,6 +255,8 @@ static void assert_models_equal(const struct model *a, const struct model *b)
     assert_int_equal(a->limits.connections, b->limits.connections);
     assert_true(a->limits.body_bytes == b->limits.body_bytes);
     assert_true(a->limits.memory_bytes == b->limits.memory_bytes);
+    assert_true(a->limits.replay_bytes == b->limits.replay_bytes);
+    assert_true(a->hold_ms == b->hold_ms && a->hold_requests == b->hold_requests);
     assert_true(a->workers == b->workers && a->tls_min == b->tls_min);
     assert_true(a->dns_refresh_ms == b->dns_refresh_ms && a->drain_ms == b->drain_ms);
     assert_true(a->log_level == b->log_level && a->access == b->access);

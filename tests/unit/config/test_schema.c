@@ -106,7 +106,7 @@ static void test_schema_children(void **state)
     assert_ptr_equal(schema_child(schema_key("sites"), STR("any.name")), site);
     assert_ptr_equal(schema_child(site, STR("to")), schema_key("sites.NAME.to"));
     assert_null(schema_child(site, STR("attempt")));
-    assert_null(schema_child(NULL, STR("hold")));
+    assert_null(schema_child(NULL, STR("attempt")));
     assert_null(schema_child(schema_key("workers"), STR("limits")));
 }
 

@@ -111,6 +111,7 @@ static void configure(struct rig *r, uint64_t number, const char *format)
 static const char plain_site[] = "version: 1\n"
                                  "forwarded: {trust: []}\n"
                                  "timeouts: {attempt: 200ms, connect: 400ms}\n"
+                                 "hold: {wait: 0s}\n"
                                  "sites:\n"
                                  "  a.test:\n"
                                  "    http: serve\n"
