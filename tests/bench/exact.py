@@ -50,6 +50,7 @@ class Watched:
 
 class Callgrind(Watched):
     unit = "instructions"
+    times = 1
 
     def command(self, command, tools):
         preload = [f"LD_PRELOAD={tools['watched']}", f"HIVEDOOR_WATCHED={tools['hivedoor']}"]
@@ -68,6 +69,7 @@ class Callgrind(Watched):
 
 class Strace(Watched):
     unit = "syscalls"
+    times = 5  # it is quick, and what the processes do every second is a larger part
 
     def command(self, command, tools):
         return ["strace", "-f", "-c", "-o", self.output / "strace", *command]
@@ -126,7 +128,7 @@ def total(kind, tool, folder, setting, name, count):
 
 def per_operation(kind, tool, folder, setting, name):
     """Instructions or system calls an operation: the two runs at the same time."""
-    count = WORK[name][2]
+    count = WORK[name][2] * tool.times
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
         less, more = pool.map(
             lambda n: total(kind, tool, folder / f"{kind.name}-{name}-{tool.unit}-{n}", setting,
