@@ -185,8 +185,11 @@ def test_reload_while_draining_is_refused(door, service):
     d = door(names=["a.test"], sites={"a.test": service().url}, extra={"drain": {"timeout": "60s"}},
              workers=1)
     with Raw(d.connect_tls("a.test")) as raw:
+        raw.send("GET / HTTP/1.1\r\nHost: a.test\r\n\r\n")
+        assert raw.response()[0] == 200
+        until(lambda: d.metric("connections", state="idle") == 1, "nothing is asked for")
         raw.send("GET / HTTP/1.1\r\nHost: a.test\r\n")  # not complete: it holds up the drain
-        until(lambda: d.metric("connections", state="open") == 1, "the connection is there")
+        until(lambda: d.metric("connections", state="open") == 1, "a request has begun")
         d.signal(signal.SIGTERM)
         until(lambda: d.admin("/readyz")[0] == 503, "draining")
         status, text = d.admin("/reload", "POST")

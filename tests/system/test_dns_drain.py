@@ -79,7 +79,7 @@ def test_a_shared_connection_ends_with_its_last_request(door, dns):
         try:
             dns.set("web", a=["127.0.0.1"])
             d = door(names=["a.test"], dns=dns, workers=1,
-                     sites={"a.test": f"h2c://web:{port}"})
+                     sites={"a.test": f"h2c://web:{port}"}, extra={"hold": {"wait": "0s"}})
             until(lambda: d.get("a.test")[2] == b"old", "found")
             running = pool.submit(d.get, "a.test", "/slow")
             assert gate.entered.wait(10)
@@ -100,7 +100,8 @@ def test_failing_connects_make_no_storm_of_questions(door, dns):
     with Tasks(1) as tasks:
         port = tasks.port
     dns.set("web", a=tasks.ips)  # nobody listens there any more
-    d = door(names=["a.test"], dns=dns, sites={"a.test": f"http://web:{port}"})
+    d = door(names=["a.test"], dns=dns, sites={"a.test": f"http://web:{port}"},
+             extra={"hold": {"wait": "0s"}})
     until(lambda: d.get("a.test")[0] == 502, "known, and refuses")
     begin, count = time.monotonic(), dns.asked("web")
     with concurrent.futures.ThreadPoolExecutor(8) as pool:

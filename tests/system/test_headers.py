@@ -81,7 +81,8 @@ def test_every_final_answer_of_a_site(door, service, dns):
     one = service(handler=reply)
     response = {"remove": ["Server", "X-Powered-By"], "set": {"Strict-Transport-Security": HSTS},
                 "add": {"X-Also": "z"}}
-    d = door(names=["a.test", "old.test", "gone.test"], dns=dns, sites={
+    extra = {"hold": {"wait": "0s"}}
+    d = door(names=["a.test", "old.test", "gone.test"], dns=dns, extra=extra, sites={
         "a.test": {**site(one.url, response=response), "limits": {"body": 10}},
         "gone.test": {"to": "http://gone:1", "headers": {"response": response}},
         "old.test": {"redirect": "https://a.test", "headers": {"response": response}}})

@@ -49,7 +49,8 @@ def nginx():
 
 @pytest.fixture
 def site(door, nginx):
-    return door(names=["a.test"], workers=1, sites={"a.test": nginx.url})
+    return door(names=["a.test"], workers=1, sites={"a.test": nginx.url},
+                extra={"hold": {"wait": "0s"}})
 
 
 DATA = bytes(i * 7 % 251 for i in range(300_000))
