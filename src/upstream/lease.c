@@ -231,7 +231,7 @@ static bool try_endpoint(struct lease *l, struct endpoint *e)
 }
 
 /* Where the request has died before: to be tried last. NULL: nowhere, or it is gone. */
-static const struct endpoint *find_shunned(const struct lease *l)
+static struct endpoint *find_shunned(const struct lease *l)
 {
     const struct endpoint_set *set = l->service->set;
     for (size_t i = 0; i < set->count && l->want.avoid.len > 0; i++) {
@@ -251,10 +251,10 @@ static struct endpoint *pick(struct lease *l)
                               .now_ms = loop_now_ms(u->env.loop),
                               .kind = l->want.balance,
                               .key = l->want.balance_key};
-    const struct endpoint *shunned = find_shunned(l);
+    struct endpoint *shunned = find_shunned(l);
     if (shunned != NULL) {
         l->tried = mem_grow(l->tried, l->tried_count + 1, sizeof(l->tried[0]));
-        l->tried[l->tried_count] = (struct endpoint *)(uintptr_t)shunned; /* for this call only */
+        l->tried[l->tried_count] = shunned; /* for this call only */
         ask.tried = l->tried;
         ask.tried_count = l->tried_count + 1;
         struct endpoint *other = balance_pick(&ask, &l->service->balance);
