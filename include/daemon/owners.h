@@ -36,7 +36,5 @@ void owners_judge(struct owners *o);
  * there is none, to `out_names`, which ends with the last name that fits whole. How many.
  */
 size_t owners_use(struct owners *o, struct addr *out_addrs, struct buf *out_names);
-/* How many of its addresses are not used, as the site pins a service. */
-size_t owners_unused(const struct owners *o);
 
 #endif

@@ -228,8 +228,3 @@ size_t owners_use(struct owners *o, struct addr *out_addrs, struct buf *out_name
     judge_unused(o);
     return used;
 }
-
-size_t owners_unused(const struct owners *o)
-{
-    return o->unused;
-}
