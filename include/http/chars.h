@@ -7,6 +7,7 @@
 #define HIVEDOOR_HTTP_CHARS_H
 
 #include "base/str.h"
+#include "base/word.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -38,6 +39,19 @@ static inline const char *chars_skip(const char *ptr, const char *end, unsigned 
         ptr++;
     }
     return ptr;
+}
+
+/* As chars_skip with CHARS_VALUE, which is most of what comes in a head: eight bytes at a time as
+ * long as none of them is a control character. */
+static inline const char *chars_skip_value(const char *ptr, const char *end)
+{
+    for (; end - ptr >= 8; ptr += 8) {
+        uint64_t w = word_load(ptr);
+        if ((word_below(w, ' ') | word_below(w ^ WORD_ALL(0x7f), 1)) != 0) {
+            break;
+        }
+    }
+    return chars_skip(ptr, end, CHARS_VALUE);
 }
 
 /* Whether every byte is of the class; true for an empty string. */

@@ -9,6 +9,7 @@
 #include "base/str.h"
 
 #include <stdbool.h>
+#include <stdint.h>
 
 enum field_flag {
     FIELD_HOP = 1,       /* concerns one connection: never forwarded */
@@ -62,6 +63,22 @@ enum field_id {
 #undef FIELD_ENUM
         FIELD_COUNT
 };
+
+/* Sets of tokens: one bit each, none for FIELD_OTHER. */
+_Static_assert(FIELD_COUNT <= 64, "a set is one word");
+
+static inline uint64_t field_bit(enum field_id id)
+{
+    return id == FIELD_OTHER ? 0 : UINT64_C(1) << id;
+}
+
+/* All tokens with one of these flags; computed by the compiler. */
+static inline uint64_t field_set(unsigned with)
+{
+#define FIELD_IN_SET(name, text, flags) | (((flags)&with) != 0 ? UINT64_C(1) << FIELD_##name : 0)
+    return 0 FIELD_TABLE(FIELD_IN_SET);
+#undef FIELD_IN_SET
+}
 
 /* The token of a name in any case; FIELD_OTHER when it means nothing to a proxy. */
 enum field_id field_lookup(struct str name);

@@ -65,13 +65,25 @@ struct message {
     struct field *fields; /* in the arena, in the order received */
     size_t field_count;
     size_t field_cap;
+    uint64_t tokens;  /* field_bit() of each that was added: most questions end here */
+    bool has_blurred; /* some name has a "_": see field_lookup_blurred */
 };
+
+/* Whether one of these tokens (field_bit, field_set) may be among the fields; false is certain. */
+static inline bool message_may_have(const struct message *m, uint64_t tokens)
+{
+    return (m->tokens & tokens) != 0;
+}
 
 void message_init(struct message *m, struct arena *arena);
 /* METHOD_OTHER for anything unknown; methods are case-sensitive. */
 enum http_method message_method(struct str text);
 /* Adds at the end; name and value are kept as they are (not copied). */
 void message_add(struct message *m, struct str name, struct str value);
+/* The same where the token of the name is known. */
+void message_put(struct message *m, enum field_id id, struct str name, struct str value);
+/* Keeps the fields that are of none of these tokens. */
+void message_drop(struct message *m, uint64_t tokens);
 /* The first field of this token, or NULL. */
 const struct field *message_find(const struct message *m, enum field_id id);
 size_t message_count(const struct message *m, enum field_id id);

@@ -2,18 +2,23 @@
 #include "base/str.h"
 
 #include "base/mem.h"
+#include "base/word.h"
 
 bool str_ieq(struct str a, struct str b)
 {
-    if (a.len != b.len) {
-        return false;
+    size_t left = a.len;
+
+    if (a.len != b.len || a.len == 0) {
+        return a.len == b.len;
     }
-    for (size_t i = 0; i < a.len; i++) {
-        if (chr_lower(a.ptr[i]) != chr_lower(b.ptr[i])) {
+    for (; left > 8; left -= 8) {
+        if (word_lower(word_load(a.ptr + a.len - left)) !=
+            word_lower(word_load(b.ptr + b.len - left))) {
             return false;
         }
     }
-    return true;
+    return word_lower(word_load_part(a.ptr + a.len - left, left)) ==
+           word_lower(word_load_part(b.ptr + b.len - left, left));
 }
 
 bool str_starts(struct str s, struct str prefix)

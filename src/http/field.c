@@ -16,16 +16,9 @@ static const struct entry entries[FIELD_COUNT] = {[FIELD_OTHER] = {{"", 0}, 0},
 #undef FIELD_ENTRY
 };
 
-/* Whether `name`, in any case, is the name of `id`; the lengths are known to be equal. */
 static bool is_named(struct str name, enum field_id id)
 {
-    const char *lower = entries[id].name.ptr;
-    for (size_t i = 0; i < name.len; i++) {
-        if (chr_lower(name.ptr[i]) != lower[i]) {
-            return false;
-        }
-    }
-    return true;
+    return str_ieq(name, entries[id].name);
 }
 
 static enum field_id one_of(struct str name, enum field_id a, enum field_id b, enum field_id c)
@@ -98,7 +91,7 @@ bool field_is_token(struct str s)
 
 bool field_is_value(struct str s)
 {
-    return chars_all(s, CHARS_VALUE);
+    return s.len == 0 || chars_skip_value(s.ptr, s.ptr + s.len) == s.ptr + s.len;
 }
 
 bool field_next_element(struct str *rest, struct str *out_element)

@@ -2,27 +2,30 @@
 #include "http/forwarded.h"
 
 /* An untrusted client must not get such a name past us with "_" either. */
-static bool has_flag(const struct field *f, unsigned flags)
+static bool is_blurred(const struct field *f, unsigned flags)
 {
-    enum field_id id = f->id == FIELD_OTHER ? field_lookup_blurred(f->name) : f->id;
-    return (field_flags(id) & flags) != 0;
+    return f->id == FIELD_OTHER && (field_flags(field_lookup_blurred(f->name)) & flags) != 0;
 }
 
 static void remove_all(struct message *m, unsigned flags)
 {
     size_t kept = 0;
-    for (size_t i = 0; i < m->field_count; i++) {
-        if (!has_flag(&m->fields[i], flags)) {
+    message_drop(m, field_set(flags));
+    for (size_t i = 0; m->has_blurred && i < m->field_count; i++) {
+        if (!is_blurred(&m->fields[i], flags)) {
             m->fields[kept++] = m->fields[i];
         }
     }
-    m->field_count = kept;
+    m->field_count = m->has_blurred ? kept : m->field_count;
 }
 
 /* What stands in X-Forwarded-For already, as one list with ", " behind it. */
 static struct str earlier_hops(const struct message *m)
 {
     size_t most = 0;
+    if (!message_may_have(m, field_bit(FIELD_X_FORWARDED_FOR))) {
+        return STR("");
+    }
     for (size_t i = 0; i < m->field_count; i++) {
         most += m->fields[i].id == FIELD_X_FORWARDED_FOR ? m->fields[i].value.len + 2 : 0;
     }
@@ -57,7 +60,8 @@ static void append_client(struct message *m, const struct addr *client)
     }
     memcpy(dst + earlier.len, own.ptr, own.len);
     message_remove(m, FIELD_X_FORWARDED_FOR);
-    message_add(m, STR("X-Forwarded-For"), str_n(dst, earlier.len + own.len));
+    message_put(m, FIELD_X_FORWARDED_FOR, STR("X-Forwarded-For"),
+                str_n(dst, earlier.len + own.len));
 }
 
 static void add_cert(struct message *m, const struct forwarded_cert *cert)
@@ -78,10 +82,11 @@ void forwarded_apply(struct message *m, const struct forwarded *f)
     remove_all(m, f->trusted ? FIELD_IDENTITY : FIELD_IDENTITY | FIELD_CLIENT);
     append_client(m, f->client);
     if (message_find(m, FIELD_X_FORWARDED_PROTO) == NULL) {
-        message_add(m, STR("X-Forwarded-Proto"), f->tls ? STR("https") : STR("http"));
+        message_put(m, FIELD_X_FORWARDED_PROTO, STR("X-Forwarded-Proto"),
+                    f->tls ? STR("https") : STR("http"));
     }
     if (f->host.len > 0 && message_find(m, FIELD_X_FORWARDED_HOST) == NULL) {
-        message_add(m, STR("X-Forwarded-Host"), f->host);
+        message_put(m, FIELD_X_FORWARDED_HOST, STR("X-Forwarded-Host"), f->host);
     }
     if (f->asked) {
         add_cert(m, f->cert);

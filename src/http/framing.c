@@ -92,7 +92,7 @@ static struct body body_of(const struct claim *claim, enum body_kind otherwise)
 
 static bool has_blurred_claim(const struct message *m)
 {
-    for (size_t i = 0; i < m->field_count; i++) {
+    for (size_t i = 0; m->has_blurred && i < m->field_count; i++) {
         const struct field *f = &m->fields[i];
         if (f->id == FIELD_OTHER &&
             (field_flags(field_lookup_blurred(f->name)) & FIELD_FRAMING) != 0) {

@@ -23,15 +23,27 @@ int h1_skip_empty(struct str bytes, size_t *out_len)
     return OK;
 }
 
+/* The first byte from `i` on that may end a line or must not be there, or `len`. */
+static size_t skip_line(const char *ptr, size_t i, size_t len)
+{
+    for (; i + 8 <= len; i += 8) {
+        uint64_t found = word_below(word_load(ptr + i), '\r' + 1);
+        if (found != 0) {
+            return i + word_first(found);
+        }
+    }
+    while (i < len && (uint8_t)ptr[i] > '\r') {
+        i++;
+    }
+    return i;
+}
+
 int h1_find_head(struct str bytes, size_t limit, size_t *scan, size_t *out_len)
 {
     size_t len = bytes.len < limit ? bytes.len : limit;
     size_t i = *scan;
-    for (; i < len; i++) {
+    for (; (i = skip_line(bytes.ptr, i, len)) < len; i++) {
         char c = bytes.ptr[i];
-        if ((uint8_t)c > '\r') {
-            continue;
-        }
         if (c == '\0' || c == '\n') {
             return ERR_SYNTAX; /* every LF that follows a CR is stepped over below */
         }
@@ -162,7 +174,9 @@ static int parse_field(struct cursor *c, struct message *m)
     if (name.len == 0 || !take_char(c, ':')) {
         return ERR_SYNTAX;
     }
-    struct str value = take_run(c, CHARS_VALUE);
+    const char *from = c->ptr;
+    c->ptr = chars_skip_value(c->ptr, c->end);
+    struct str value = str_n(from, (size_t)(c->ptr - from));
     if (!take_crlf(c)) {
         return ERR_SYNTAX;
     }

@@ -74,8 +74,8 @@ static void put_request_connection(struct out *o, const struct message *m, struc
 /* Fields that only this file writes. */
 static bool is_ours(const struct field *f)
 {
-    return f->id == FIELD_CONNECTION || f->id == FIELD_UPGRADE ||
-           (field_flags(f->id) & FIELD_FRAMING) != 0;
+    return (field_bit(f->id) & (field_set(FIELD_FRAMING) | field_bit(FIELD_CONNECTION) |
+                                field_bit(FIELD_UPGRADE))) != 0;
 }
 
 /* Checks what comes from the message; adds its size to *bytes. */
@@ -87,7 +87,8 @@ static int check_fields(const struct message *m, struct str upgrade, size_t *byt
     }
     for (size_t i = 0; i < m->field_count; i++) {
         const struct field *f = &m->fields[i];
-        if (!field_is_token(f->name) || !field_is_value(f->value)) {
+        bool is_name = f->id != FIELD_OTHER || field_is_token(f->name); /* of the table: checked */
+        if (!is_name || !field_is_value(f->value)) {
             return ERR_SYNTAX;
         }
         sum += f->name.len + f->value.len + 4;

@@ -212,7 +212,7 @@ void h2_head_add(struct h2_head *h, struct str name, struct str value)
         return;
     }
     h->cookies += id == FIELD_COOKIE;
-    message_add(h->m, arena_dup(h->m->arena, name), arena_dup(h->m->arena, value));
+    message_put(h->m, id, arena_dup(h->m->arena, name), arena_dup(h->m->arena, value));
 }
 
 /* ---- the whole block ---- */
@@ -261,7 +261,7 @@ static enum why settle_host(struct h2_head *h)
         return WHY_OK; /* none, one or several: judged with the target, as in HTTP/1 */
     }
     if (host == NULL) {
-        message_add(m, STR("host"), h->authority);
+        message_put(m, FIELD_HOST, STR("host"), h->authority);
         return WHY_OK;
     }
     bool is_same = message_count(m, FIELD_HOST) == 1 && str_ieq(host->value, h->authority);

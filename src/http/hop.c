@@ -9,23 +9,26 @@
 #define NAMES_MAX 64
 
 struct hop_names {
-    bool known[FIELD_COUNT];
-    struct str other[NAMES_MAX];
+    uint64_t known;    /* tokens, Upgrade apart */
+    struct str *other; /* NAMES_MAX in the arena, from the first one on */
     size_t other_count;
     bool is_flood;
     bool upgrade;
 };
 
-static void add_name(struct hop_names *n, struct str name)
+static void add_name(struct hop_names *n, struct arena *arena, struct str name)
 {
     enum field_id id = field_lookup(name);
     if (id == FIELD_UPGRADE) {
         n->upgrade = true;
     } else if (id != FIELD_OTHER) {
-        n->known[id] = true;
+        n->known |= field_bit(id);
     } else if (n->other_count == NAMES_MAX) {
         n->is_flood = true;
     } else {
+        if (n->other == NULL) {
+            n->other = (struct str *)arena_alloc(arena, NAMES_MAX * sizeof(*n->other));
+        }
         n->other[n->other_count++] = name;
     }
 }
@@ -39,15 +42,22 @@ static void read_connection(const struct message *m, struct hop_names *n)
         struct str rest = m->fields[i].value;
         struct str name;
         while (field_next_element(&rest, &name)) {
-            add_name(n, name);
+            add_name(n, m->arena, name);
         }
     }
 }
 
+/* The tokens that go because they were named. */
+static uint64_t named_tokens(const struct hop_names *n)
+{
+    return n->known & ~field_set(FIELD_PROTECTED);
+}
+
+/* Whether a field without a token was named. */
 static bool is_named(const struct hop_names *n, const struct field *f)
 {
     if (f->id != FIELD_OTHER) {
-        return n->known[f->id] && (field_flags(f->id) & FIELD_PROTECTED) == 0;
+        return false;
     }
     for (size_t i = 0; i < n->other_count; i++) {
         if (str_ieq(n->other[i], f->name)) {
@@ -55,6 +65,17 @@ static bool is_named(const struct hop_names *n, const struct field *f)
         }
     }
     return n->is_flood;
+}
+
+static void drop_named(struct message *m, const struct hop_names *n)
+{
+    size_t kept = 0;
+    for (size_t i = 0; n->other_count > 0 && i < m->field_count; i++) {
+        if (!is_named(n, &m->fields[i])) {
+            m->fields[kept++] = m->fields[i];
+        }
+    }
+    m->field_count = n->other_count > 0 ? kept : m->field_count;
 }
 
 /* protocol = protocol-name ["/" protocol-version], RFC 9110 section 7.8; h2c would hide a second
@@ -107,24 +128,11 @@ static struct str read_upgrade(const struct message *m)
     return str_n(dst, len);
 }
 
-static bool is_kept(const struct message *m, const struct hop_names *n, const struct field *f)
-{
-    unsigned flags = field_flags(f->id);
-    if (f->id == FIELD_CONTENT_LENGTH && m->status != 0) {
-        return true; /* the answer to HEAD and a 304 keep theirs: only the writer knows */
-    }
-    return (flags & (FIELD_HOP | FIELD_FRAMING)) == 0 && !is_named(n, f);
-}
-
 /* Whether trailers can hold what was named: not when it is "close" or a field of the frame. */
 static bool concerns_trailers(const struct hop_names *n)
 {
-    for (size_t i = 0; i < FIELD_COUNT; i++) {
-        if (n->known[i] && (field_flags((enum field_id)i) & (FIELD_HOP | FIELD_PROTECTED)) == 0) {
-            return true;
-        }
-    }
-    return n->other_count > 1 || (n->other_count == 1 && !str_ieq(n->other[0], STR("close")));
+    return (named_tokens(n) & ~field_set(FIELD_HOP)) != 0 || n->other_count > 1 ||
+           (n->other_count == 1 && !str_ieq(n->other[0], STR("close")));
 }
 
 static const struct hop_names *keep_names(struct arena *arena, const struct hop_names *n)
@@ -139,36 +147,30 @@ static const struct hop_names *keep_names(struct arena *arena, const struct hop_
 
 void hop_strip(struct message *m, struct hop *out_hop)
 {
-    struct hop_names named;
-    memset(named.known, 0, sizeof(named.known));
-    named.other_count = 0;
-    named.is_flood = false;
-    named.upgrade = false;
-    read_connection(m, &named);
-
+    struct hop_names named = {.known = 0};
+    if (message_may_have(m, field_bit(FIELD_CONNECTION))) {
+        read_connection(m, &named);
+    }
     *out_hop = (struct hop){
         .upgrade = named.upgrade && m->version != HTTP_1_0 ? read_upgrade(m) : STR(""),
         .te_trailers = m->version != HTTP_1_0 && message_lists(m, FIELD_TE, STR("trailers")),
         .names = keep_names(m->arena, &named),
     };
-    size_t kept = 0;
-    for (size_t i = 0; i < m->field_count; i++) {
-        if (is_kept(m, &named, &m->fields[i])) {
-            m->fields[kept++] = m->fields[i];
-        }
+    uint64_t dropped = field_set(FIELD_HOP | FIELD_FRAMING) | named_tokens(&named);
+    if (m->status != 0) {
+        /* The answer to HEAD and a 304 keep theirs: only the writer knows. */
+        dropped &= ~field_bit(FIELD_CONTENT_LENGTH);
     }
-    m->field_count = kept;
+    message_drop(m, dropped);
+    drop_named(m, &named);
 }
 
 void hop_strip_trailers(struct message *m, const struct hop *hop)
 {
-    size_t kept = 0;
-    for (size_t i = 0; i < m->field_count; i++) {
-        if (hop->names == NULL || !is_named(hop->names, &m->fields[i])) {
-            m->fields[kept++] = m->fields[i];
-        }
+    if (hop->names != NULL) {
+        message_drop(m, named_tokens(hop->names));
+        drop_named(m, hop->names);
     }
-    m->field_count = kept;
 }
 
 static bool is_listed(struct str list, struct str protocol)

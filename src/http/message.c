@@ -39,17 +39,25 @@ static void grow(struct message *m)
     m->field_cap = cap;
 }
 
-void message_add(struct message *m, struct str name, struct str value)
+void message_put(struct message *m, enum field_id id, struct str name, struct str value)
 {
     if (m->field_count == m->field_cap) {
         grow(m);
     }
-    m->fields[m->field_count++] = (struct field){field_lookup(name), name, value};
+    m->fields[m->field_count++] = (struct field){id, name, value};
+    m->tokens |= field_bit(id);
+    m->has_blurred = m->has_blurred || (id == FIELD_OTHER && str_find(name, '_') >= 0);
+}
+
+void message_add(struct message *m, struct str name, struct str value)
+{
+    message_put(m, field_lookup(name), name, value);
 }
 
 const struct field *message_find(const struct message *m, enum field_id id)
 {
-    for (size_t i = 0; i < m->field_count; i++) {
+    size_t count = message_may_have(m, field_bit(id)) ? m->field_count : 0;
+    for (size_t i = 0; i < count; i++) {
         if (m->fields[i].id == id) {
             return &m->fields[i];
         }
@@ -60,21 +68,30 @@ const struct field *message_find(const struct message *m, enum field_id id)
 size_t message_count(const struct message *m, enum field_id id)
 {
     size_t count = 0;
-    for (size_t i = 0; i < m->field_count; i++) {
+    for (size_t i = 0; message_may_have(m, field_bit(id)) && i < m->field_count; i++) {
         count += m->fields[i].id == id;
     }
     return count;
 }
 
-void message_remove(struct message *m, enum field_id id)
+void message_drop(struct message *m, uint64_t tokens)
 {
     size_t kept = 0;
+    if (!message_may_have(m, tokens)) {
+        return;
+    }
     for (size_t i = 0; i < m->field_count; i++) {
-        if (m->fields[i].id != id) {
+        if ((field_bit(m->fields[i].id) & tokens) == 0) {
             m->fields[kept++] = m->fields[i];
         }
     }
     m->field_count = kept;
+    m->tokens &= ~tokens;
+}
+
+void message_remove(struct message *m, enum field_id id)
+{
+    message_drop(m, field_bit(id));
 }
 
 void message_remove_at(struct message *m, size_t index)
@@ -87,7 +104,7 @@ void message_remove_at(struct message *m, size_t index)
 
 bool message_lists(const struct message *m, enum field_id id, struct str token)
 {
-    for (size_t i = 0; i < m->field_count; i++) {
+    for (size_t i = 0; message_may_have(m, field_bit(id)) && i < m->field_count; i++) {
         if (m->fields[i].id != id) {
             continue;
         }

@@ -85,7 +85,7 @@ static void set_host(struct exchange *ex)
     const struct field *host = message_find(ex->request, FIELD_HOST);
     if (host == NULL || !str_eq(host->value, ex->target.authority)) {
         message_remove(ex->request, FIELD_HOST);
-        message_add(ex->request, STR("Host"), ex->target.authority);
+        message_put(ex->request, FIELD_HOST, STR("Host"), ex->target.authority);
     }
 }
 
@@ -141,7 +141,7 @@ static int rewrite_request(struct exchange *ex)
 /* RFC 9110 section 10.1.1: there is one expectation, however often it is said. */
 static bool is_expectation_known(const struct message *m)
 {
-    if (m->version == HTTP_1_0) {
+    if (m->version == HTTP_1_0 || !message_may_have(m, field_bit(FIELD_EXPECT))) {
         return true;
     }
     for (size_t i = 0; i < m->field_count; i++) {
