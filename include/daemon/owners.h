@@ -28,6 +28,7 @@ void owners_free(struct owners *o);
 bool owners_pin(struct owners *o, struct str service);
 /* These are its addresses now; copied. */
 void owners_set(struct owners *o, const struct addr *addrs, size_t count);
+size_t owners_count(const struct owners *o);
 bool owners_has(const struct owners *o, const struct addr *addr);
 /* Says once for each two services that both answer to the name. */
 void owners_judge(struct owners *o);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The services of the configuration, kept fresh (keeper): one dns/service for every distinct name
- * and port that is not a literal address. Matched by name across reloads, so that a reload asks
- * nothing anew. The names of pattern targets are daemon/wanted's, which is asked through here.
+ * The services of the configuration, kept fresh (keeper): one for every distinct name and
+ * port that is not a literal address; the ports of a name are asked for together. Matched by name
+ * across reloads, so that a reload asks nothing anew. The names of pattern targets are
+ * daemon/wanted's, which is asked through here.
  */
 #ifndef HIVEDOOR_DAEMON_SERVICES_H
 #define HIVEDOOR_DAEMON_SERVICES_H

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One service name kept fresh (keeper only): asked about once a `refresh`, whatever the TTL. Inside
+ * One service name kept fresh (keeper only): asked about once a `refresh`, whatever the TTL and
+ * however many ports of it are used: a name is asked once for all its services of a group. Inside
  * Docker a name without a dot is asked as `tasks.NAME` (the tasks' own addresses) and as NAME
  * (which may be a virtual address), and the first of the two that has addresses counts; a name that
  * begins with "tasks.", has a dot, or ends in one (absolute; the dot is cut) is asked as it stands.
@@ -14,7 +15,7 @@
  * a silent question does not hold up the others.
  *
  * A positive answer is believed at once. NXDOMAIN, failure, silence or an empty answer is a doubt:
- * the last addresses are remembered. Where somebody proves them (`on_remembered`) they stay until
+ * the last addresses are remembered. Where somebody proves them (`is_proved`) they stay until
  * service_forget() says that one is dead, but no longer than SERVICE_REMEMBER_MS; otherwise for
  * SERVICE_DOUBT_MS. While nothing is positive the time between questions doubles up to
  * SERVICE_ABSENT_MS (the server says that there is no such name) or SERVICE_BACKOFF_MS (it fails or
@@ -57,40 +58,55 @@ enum service_state {
 };
 
 /* Sorted, without duplicates, with the service's port; borrowed for the call. Called for the first
- * outcome too, even when it is an empty set. */
+ * outcome too, even when it is an empty set, but never from inside service_new. */
 typedef void (*service_fn)(void *arg, struct service *s, const struct addr *addrs, size_t count);
 
-/* Drops addresses that must not be used from a positive answer, in place; how many are left. With
- * none left the answer counts as one that has no address, and is believed at once. */
-typedef size_t (*service_screen_fn)(void *arg, struct addr *addrs, size_t count);
+/* Drops addresses that must not be used from a positive answer about `name`, in place; how many are
+ * left. With none left the answer counts as one that has no address, and is believed at once. */
+typedef size_t (*service_screen_fn)(void *arg, struct str name, struct addr *addrs, size_t count);
 
 /* These addresses of the set are remembered now, and no others; called when that changes, before
  * service_fn. Must not free the service. Borrowed for the call. */
 typedef void (*service_remembered_fn)(void *arg, const struct addr *addrs, size_t count);
 
-/* What is to be kept fresh. */
-struct service_spec {
-    struct str name; /* as configured: "web", "tasks.web", "api.example.com." */
-    uint16_t port;   /* which the addresses get */
+/* How all names of a group are asked for and judged. */
+struct service_group_spec {
     uint32_t refresh_ms;
     bool tasks_only;          /* asked as tasks.NAME and never otherwise, wherever we are */
     service_screen_fn screen; /* NULL: every address is taken */
     void *screen_arg;
     bool screened_is_doubt; /* an answer of which nothing is left says nothing, as if none came */
-    service_remembered_fn on_remembered; /* gets the `arg` of service_new; NULL: nobody proves */
+    bool is_proved;         /* somebody looks whether what is remembered is alive */
 };
 
-/* Starts asking at once; what `spec` holds is copied. `r` is borrowed and must outlive it. */
-struct service *service_new(struct loop *loop, struct resolver *r, struct service_spec spec,
-                            service_fn fn, void *arg);
+struct service_group;
+
+/* `r` is borrowed and must outlive it. */
+struct service_group *service_group_new(struct loop *loop, struct resolver *r,
+                                        struct service_group_spec spec);
+/* After the last of its services; accepts NULL. */
+void service_group_free(struct service_group *g);
+/* Takes effect for the next questions. */
+void service_group_set_refresh(struct service_group *g, uint32_t refresh_ms);
+
+/* What is to be kept fresh, and who is told. */
+struct service_spec {
+    struct str name; /* as configured: "web", "tasks.web", "api.example.com."; copied */
+    uint16_t port;   /* which the addresses get */
+    service_fn fn;
+    service_remembered_fn on_remembered; /* or NULL */
+    void *arg;                           /* of both */
+};
+
+/* Asks at once if the name is not asked for yet. */
+struct service *service_new(struct service_group *g, struct service_spec spec);
 /* May be called from inside `fn`; accepts NULL. */
 void service_free(struct service *s);
-/* Asks now or as soon as SERVICE_HURRY_MS have passed since the last questions. */
+/* Asks now or as soon as SERVICE_HURRY_MS have passed since the last questions about the name. */
 void service_hurry(struct service *s);
-/* A remembered address is dead: it goes. One that is listed by now stays. May call `fn`. */
+/* A remembered address is dead at this port: it goes. One that is listed by now stays. May call
+ * `fn`. */
 void service_forget(struct service *s, const struct addr *addr);
-/* Takes effect for the next questions. */
-void service_set_refresh(struct service *s, uint32_t refresh_ms);
 
 /* Strings and addresses are borrowed until the loop goes on. */
 struct service_info {

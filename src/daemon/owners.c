@@ -93,6 +93,11 @@ void owners_set(struct owners *o, const struct addr *addrs, size_t count)
     o->cells = (uint64_t **)mem_array(count, sizeof(*o->cells));
 }
 
+size_t owners_count(const struct owners *o)
+{
+    return o->count;
+}
+
 bool owners_has(const struct owners *o, const struct addr *addr)
 {
     struct addr a = *addr;

@@ -23,11 +23,12 @@ struct item {
     struct list node;
     struct services *owner;
     struct str name; /* "host:port", owned */
+    struct str host; /* of it, borrowed from `service` */
     struct service *service;
     bool wanted;           /* by the model that is taken over */
     bool held;             /* nothing was ever found, and that is not told as sure yet */
     bool found;            /* it had addresses at some time */
-    bool is_external;      /* addresses outside our networks are taken */
+    bool is_external;      /* addresses outside our networks are taken: which group it is of */
     bool external_is_said; /* that such addresses came and were refused */
     bool is_renamed;       /* tasks' names are known that were not told */
     size_t remembered;
@@ -44,7 +45,8 @@ struct services {
     struct resolver *resolver; /* in use: `system`, or one for configured servers */
     struct addr *servers;      /* configured ones, owned */
     size_t server_count;
-    struct list items; /* struct item, in the order of the model */
+    struct service_group *groups[2]; /* by is_external; NULL without a resolver */
+    struct list items;               /* struct item, in the order of the model */
     struct map *by_name;
     struct wanted *wanted;
     struct prove *prove; /* what the DNS does not speak of now */
@@ -81,11 +83,9 @@ static void on_doubt_over(void *arg)
 static void publish(struct item *it, bool renamed)
 {
     struct services *s = it->owner;
-    struct service_info info;
+    struct addr *addrs = mem_array(owners_count(it->owners), sizeof(*addrs));
     struct buf names;
 
-    service_info(it->service, &info);
-    struct addr *addrs = mem_array(info.count, sizeof(*addrs));
     buf_init(&names, WIRE_TEXT_MAX);
     size_t count = owners_use(it->owners, addrs, &names);
     __atomic_store_n(it->cell, count, __ATOMIC_RELAXED);
@@ -155,30 +155,37 @@ static void on_task(void *arg, const struct addr *addr, const struct task_name *
     }
 }
 
-static void refuse_external(struct item *it, const struct addr *addr)
+static void refuse_external(struct services *s, struct str host, const struct addr *addr)
 {
     char text[ADDR_TEXT_MAX];
+    bool is_said = true;
 
-    counter_inc(it->owner->slot, COUNTER_ENDPOINTS_REFUSED_EXTERNAL);
-    if (it->external_is_said) {
+    counter_inc(s->slot, COUNTER_ENDPOINTS_REFUSED_EXTERNAL);
+    LIST_EACH (&s->items, it, tmp) {
+        struct item *item = item_of(it);
+        if (!item->is_external && str_eq(item->host, host)) {
+            is_said = is_said && item->external_is_said;
+            item->external_is_said = true;
+        }
+    }
+    if (is_said) {
         return;
     }
-    it->external_is_said = true;
     log_event(LOG_WARN, "endpoint_external",
               "%.*s: %s is not used: no task has this name, and Docker asked the outside for it; "
               "for a name that is meant to lead outside write \"external: true\" in the site",
-              STR_FMT(it->name), addr_print_ip(addr, text));
+              STR_FMT(host), addr_print_ip(addr, text));
 }
 
 /* Docker asks the outside for names that it does not know: with a service of no task, what comes
  * back may be anybody's. */
-static size_t screen_external(void *arg, struct addr *addrs, size_t count)
+static size_t screen_external(void *arg, struct str host, struct addr *addrs, size_t count)
 {
-    struct item *it = arg;
-    const struct model *m = it->owner->model;
+    struct services *s = arg;
+    const struct model *m = s->model;
     size_t kept = 0;
 
-    if (it->is_external || !resolver_is_docker(it->owner->resolver)) {
+    if (!resolver_is_docker(s->resolver)) {
         return count;
     }
     for (size_t i = 0; i < count; i++) {
@@ -186,7 +193,7 @@ static size_t screen_external(void *arg, struct addr *addrs, size_t count)
             addr_net_any(m->task_nets, m->task_net_count, &addrs[i])) {
             addrs[kept++] = addrs[i];
         } else {
-            refuse_external(it, &addrs[i]);
+            refuse_external(s, host, &addrs[i]);
         }
     }
     return kept;
@@ -235,6 +242,22 @@ static void on_remembered(void *arg, const struct addr *addrs, size_t count)
     prove_set(it->owner->prove, it, addrs, count);
 }
 
+/* ---- life ---- */
+
+/* Nothing is asked of the last one any more. */
+static void use_resolver(struct services *s, struct resolver *r)
+{
+    struct service_group_spec spec = {.screened_is_doubt = true, .is_proved = true};
+
+    s->resolver = r;
+    for (int i = 0; i < 2; i++) {
+        service_group_free(s->groups[i]);
+        spec.screen = i == 0 ? screen_external : NULL;
+        spec.screen_arg = s;
+        s->groups[i] = r == NULL ? NULL : service_group_new(s->loop, r, spec);
+    }
+}
+
 struct services *services_new(struct loop *loop, struct slot *slot,
                               const struct services_events *events, void *arg)
 {
@@ -256,17 +279,22 @@ struct services *services_new(struct loop *loop, struct slot *slot,
     if (resolver_new(loop, NULL, 0, &s->system) != OK) {
         s->system = NULL;
     }
-    s->resolver = s->system;
+    use_resolver(s, s->system);
     return s;
+}
+
+static void stop_asking(struct item *it)
+{
+    count_remembered(it, 0);
+    prove_set(it->owner->prove, it, NULL, 0);
+    service_free(it->service);
 }
 
 static void item_free(struct item *it)
 {
     struct services *s = it->owner;
 
-    count_remembered(it, 0);
-    prove_set(s->prove, it, NULL, 0);
-    service_free(it->service);
+    stop_asking(it);
     owners_free(it->owners);
     __atomic_store_n(it->cell, 0, __ATOMIC_RELAXED);
     list_remove(&it->node);
@@ -288,6 +316,8 @@ void services_free(struct services *s)
         return;
     }
     drop_all(s);
+    service_group_free(s->groups[0]);
+    service_group_free(s->groups[1]);
     prove_free(s->prove);
     tasks_free(s->tasks);
     timer_fini(&s->renamed);
@@ -306,7 +336,7 @@ static void on_service(void *arg, struct service *service, const struct addr *ad
 {
     struct item *it = arg;
 
-    it->service = service; /* the first call may come from inside service_new */
+    (void)service;
     owners_set(it->owners, addrs, count);
     publish(it, false);
     owners_judge(it->owners);
@@ -323,27 +353,36 @@ static uint64_t *gauge_of(struct services *s, struct str name)
     return cell;
 }
 
-static void item_new(struct services *s, const struct model_target *t, uint32_t refresh_ms)
+/* Asks for it as its target says, from now on. */
+static void ask(struct item *it, const struct model_target *t)
+{
+    struct service_info info;
+
+    stop_asking(it);
+    it->is_external = t->is_external;
+    it->service = service_new(it->owner->groups[it->is_external ? 1 : 0],
+                              (struct service_spec){.name = t->host,
+                                                    .port = t->port,
+                                                    .fn = on_service,
+                                                    .on_remembered = on_remembered,
+                                                    .arg = it});
+    service_info(it->service, &info);
+    it->host = info.name;
+}
+
+static void item_new(struct services *s, const struct model_target *t)
 {
     struct item *it = NEW(struct item);
 
     it->owner = s;
     it->name = str_n(str_dup(t->service), t->service.len);
     it->wanted = true;
-    it->is_external = t->is_external;
     it->owners = owners_new(s->tasks, s->slot, it->name);
     (void)owners_pin(it->owners, t->pin);
     it->cell = gauge_of(s, it->name);
     list_push_back(&s->items, &it->node);
     (void)map_put(s->by_name, it->name, it);
-    struct service_spec spec = {.name = t->host,
-                                .port = t->port,
-                                .refresh_ms = refresh_ms,
-                                .screen = screen_external,
-                                .screen_arg = it,
-                                .screened_is_doubt = true,
-                                .on_remembered = on_remembered};
-    it->service = service_new(s->loop, s->resolver, spec, on_service, it);
+    ask(it, t);
 }
 
 static bool has_same_servers(const struct services *s, const struct model *m)
@@ -378,11 +417,11 @@ static void take_servers(struct services *s, const struct model *m)
     for (size_t i = 0; i < m->dns_server_count; i++) {
         s->servers[i] = m->dns_servers[i];
     }
-    s->resolver = s->system;
-    if (m->dns_server_count > 0 &&
-        resolver_new(s->loop, s->servers, s->server_count, &s->resolver) != OK) {
-        s->resolver = NULL;
+    struct resolver *r = s->system;
+    if (m->dns_server_count > 0 && resolver_new(s->loop, s->servers, s->server_count, &r) != OK) {
+        r = NULL;
     }
+    use_resolver(s, r);
     s->counted = (struct resolver_stats){.asked = 0};
     if (s->resolver == s->system && s->system != NULL) {
         resolver_stats(s->system, &s->counted); /* counted when it was in use before */
@@ -410,7 +449,7 @@ static void drop_unwanted(struct services *s, const struct model_target **target
     }
 }
 
-static void take_target(struct services *s, const struct model_target *t, uint32_t refresh_ms)
+static void take_target(struct services *s, const struct model_target *t)
 {
     struct item *it = map_get(s->by_name, t->service);
 
@@ -418,15 +457,16 @@ static void take_target(struct services *s, const struct model_target *t, uint32
         return;
     }
     if (it == NULL) {
-        item_new(s, t, refresh_ms);
+        item_new(s, t);
         return;
     }
-    it->is_external = t->is_external;
+    if (it->is_external != t->is_external) {
+        ask(it, t);
+    }
     it->external_is_said = false;
     if (owners_pin(it->owners, t->pin)) {
         publish(it, false);
     }
-    service_set_refresh(it->service, refresh_ms);
 }
 
 /* Elsewhere nobody has given names to tasks, and the questions would only tell our addresses. */
@@ -450,8 +490,11 @@ int services_set(struct services *s, const struct model *m)
     drop_unwanted(s, targets, count);
     take_servers(s, m);
     tasks_use(s->tasks, asks_for_tasks(s, targets, count) ? s->resolver : NULL);
+    for (int i = 0; i < 2 && s->resolver != NULL; i++) {
+        service_group_set_refresh(s->groups[i], m->dns_refresh_ms);
+    }
     for (size_t i = 0; i < count && s->resolver != NULL; i++) {
-        take_target(s, targets[i], m->dns_refresh_ms);
+        take_target(s, targets[i]);
     }
     free(targets);
     wanted_set(s->wanted, s->resolver, m);

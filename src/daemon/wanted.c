@@ -30,9 +30,10 @@ struct wanted {
     struct slot *slot;
     wanted_fn fn;
     void *arg;
-    struct resolver *resolver; /* borrowed, or NULL */
-    const struct model *model; /* borrowed, or NULL */
-    struct list items;         /* the least recently wanted first */
+    struct resolver *resolver;   /* borrowed, or NULL */
+    struct service_group *group; /* of `resolver`; NULL without one */
+    const struct model *model;   /* borrowed, or NULL */
+    struct list items;           /* the least recently wanted first */
     struct map *by_name;
     size_t absent; /* items that were never found */
     struct bucket fresh;
@@ -95,12 +96,13 @@ static bool model_makes(const struct model *m, struct str name)
 
 /* A name with an address of our own would lead a request back to us, and with one of other doors
  * round and round: such an answer is refused as a whole. */
-static size_t screen(void *arg, struct addr *addrs, size_t count)
+static size_t screen(void *arg, struct str name, struct addr *addrs, size_t count)
 {
     const struct wanted *w = arg;
     const struct model *m = w->model;
     size_t kept = 0;
 
+    (void)name;
     for (size_t i = 0; i < count; i++) {
         if (m->task_net_count > 0) {
             if (addr_net_any(m->task_nets, m->task_net_count, &addrs[i])) {
@@ -213,15 +215,23 @@ static void item_new(struct wanted *w, struct str name)
     (void)map_put(w->by_name, name, it);
     w->absent++;
     counter_set(w->slot, COUNTER_PATTERN_NAMES, map_count(w->by_name));
-    struct service_spec spec = {.name = task,
-                                .port = port,
-                                .refresh_ms = w->model->dns_refresh_ms,
-                                .tasks_only = true,
-                                .screen = screen,
-                                .screen_arg = w};
-    it->service = service_new(w->loop, w->resolver, spec, on_service, it);
+    struct service_spec spec = {.name = task, .port = port, .fn = on_service, .arg = it};
+    it->service = service_new(w->group, spec);
     deadline_init(&it->unwanted, on_unwanted, it);
     deadline_set(&it->unwanted, w->absent_idle);
+}
+
+/* Nothing was asked of the last one, or nothing is any more. */
+static void use_resolver(struct wanted *w, struct resolver *r)
+{
+    struct service_group_spec spec = {.tasks_only = true, .screen = screen, .screen_arg = w};
+
+    if (r == w->resolver) {
+        return;
+    }
+    service_group_free(w->group);
+    w->group = r == NULL ? NULL : service_group_new(w->loop, r, spec);
+    w->resolver = r;
 }
 
 /* ---- the interface ---- */
@@ -247,6 +257,7 @@ void wanted_drop_all(struct wanted *w)
     LIST_EACH (&w->items, node, tmp) {
         item_free(item_of(node));
     }
+    use_resolver(w, NULL);
 }
 
 void wanted_free(struct wanted *w)
@@ -263,15 +274,16 @@ void wanted_free(struct wanted *w)
 
 void wanted_set(struct wanted *w, struct resolver *r, const struct model *m)
 {
-    w->resolver = r;
     w->model = m;
     LIST_EACH (&w->items, node, tmp) {
         struct item *it = item_of(node);
-        if (model_makes(m, str_of(it->name))) {
-            service_set_refresh(it->service, m->dns_refresh_ms);
-        } else {
+        if (!model_makes(m, str_of(it->name))) {
             item_drop(it, WIRE_WANTED_GONE);
         }
+    }
+    use_resolver(w, r);
+    if (w->group != NULL) {
+        service_group_set_refresh(w->group, m->dns_refresh_ms);
     }
 }
 

@@ -3,439 +3,218 @@
 
 #include <stdlib.h>
 
-#include "base/bucket.h"
-#include "base/clock.h"
+#include "asked.h"
+#include "base/err.h"
 #include "base/mem.h"
 #include "loop/timer.h"
 
-#define STAGES       2
-#define FAMILIES     2
-#define FAILURES_MAX 16
-
-enum lane_state {
-    LANE_NEW,     /* not answered yet */
-    LANE_GOOD,    /* the last answer was positive */
-    LANE_DOUBTED, /* it was not, but the addresses are kept until doubt_ends_ms */
-    LANE_EMPTY,   /* no addresses */
+/* A name and all that use it. */
+struct name {
+    struct list node; /* in group->names */
+    struct service_group *group;
+    char *text; /* owned */
+    struct asked *asked;
+    struct list users; /* struct service */
 };
 
-/* One question that is asked again and again: a name and an address family. */
-struct lane {
-    struct service *s; /* borrowed */
-    enum resolver_type type;
-    enum lane_state state;
-    bool is_open; /* a question is on its way */
-    enum resolver_outcome last;
+struct set {
     struct addr *addrs; /* owned */
     size_t count;
-    uint64_t doubt_ends_ms;
-};
-
-/* A spelling of the name: tasks.NAME before NAME. */
-struct stage {
-    char *name; /* owned */
-    struct lane lanes[FAMILIES];
 };
 
 struct service {
-    struct loop *loop;  /* borrowed */
-    struct resolver *r; /* borrowed */
-    char *name;         /* owned, as given */
-    uint16_t port;
-    uint32_t refresh_ms;
-    service_screen_fn screen;
-    void *screen_arg;
-    bool screened_is_doubt;
-    service_fn fn;
-    void *arg;
-    service_remembered_fn on_remembered;
-    struct addr *remembered; /* owned: as last told to it */
-    size_t remembered_count;
-    enum service_state state;
-    struct stage stages[STAGES];
-    size_t stage_count;
-    size_t shown;       /* the stage that service_info tells of */
-    struct addr *addrs; /* owned: as last published */
-    size_t count;
-    uint64_t last_answer_ms;
-    uint64_t round_ms; /* when the last questions were asked */
-    uint64_t next_ms;  /* when the next ones are due */
-    unsigned failures; /* rounds without any positive answer */
-    struct bucket hurries;
-    struct timer round;
-    struct timer settle;
-    struct timer doubt;
+    struct list node; /* in name->users */
+    struct name *name;
+    struct service_spec spec; /* spec.name is name->text */
+    struct timer first;       /* what others know already is told after service_new */
+    bool is_told;
+    struct set published;
+    struct set remembered; /* as last told */
+    struct set forgotten;  /* remembered, but dead for us; without a port */
 };
 
-typedef bool (*lane_test_fn)(const struct lane *lane);
-
-static bool lane_is_open(const struct lane *lane)
+static struct service *service_of(struct list *node)
 {
-    return lane->is_open;
+    return CONTAINER_OF(node, struct service, node);
 }
 
-static bool lane_is_new(const struct lane *lane)
-{
-    return lane->state == LANE_NEW;
-}
+/* ---- sets ---- */
 
-static bool lane_is_good(const struct lane *lane)
+static bool set_has(const struct set *set, const struct addr *addr)
 {
-    return lane->state == LANE_GOOD;
-}
-
-static bool lane_is_broken(const struct lane *lane)
-{
-    return lane->last == RESOLVER_SILENT || lane->last == RESOLVER_SERVFAIL;
-}
-
-static bool lane_has_addrs(const struct lane *lane)
-{
-    return lane->count > 0;
-}
-
-static bool stage_any(const struct stage *stage, lane_test_fn test)
-{
-    return test(&stage->lanes[0]) || test(&stage->lanes[1]);
-}
-
-static bool service_any(const struct service *s, lane_test_fn test)
-{
-    for (size_t i = 0; i < s->stage_count; i++) {
-        if (stage_any(&s->stages[i], test)) {
+    for (size_t i = 0; i < set->count; i++) {
+        if (addr_eq(&set->addrs[i], addr)) {
             return true;
         }
     }
     return false;
 }
 
-static int compare_addrs(const void *a, const void *b)
+/* Takes what `from` holds; true if it is another set than before. Both are sorted. */
+static bool set_take(struct set *to, struct set from)
 {
-    return addr_cmp(a, b);
-}
+    bool is_same = to->count == from.count;
 
-/* Sorts and drops duplicates; returns how many are left. */
-static size_t sort_set(struct addr *addrs, size_t count)
-{
-    size_t n = 0;
-
-    if (count == 0) {
-        return 0;
+    for (size_t i = 0; i < to->count && is_same; i++) {
+        is_same = addr_eq(&to->addrs[i], &from.addrs[i]);
     }
-    qsort(addrs, count, sizeof(*addrs), compare_addrs);
-    for (size_t i = 1; i < count; i++) {
-        if (!addr_eq(&addrs[n], &addrs[i])) {
-            addrs[++n] = addrs[i];
-        }
-    }
-    return n + 1;
-}
-
-static bool set_eq(const struct addr *a, size_t a_count, const struct addr *b, size_t b_count)
-{
-    if (a_count != b_count) {
+    if (is_same) {
+        free(from.addrs);
         return false;
     }
-    for (size_t i = 0; i < a_count; i++) {
-        if (!addr_eq(&a[i], &b[i])) {
-            return false;
-        }
-    }
+    free(to->addrs);
+    *to = from;
     return true;
 }
 
-static void lane_forget(struct lane *lane)
-{
-    free(lane->addrs);
-    lane->addrs = NULL;
-    lane->count = 0;
-    lane->state = LANE_EMPTY;
-}
+/* ---- one user ---- */
 
-static void lane_doubt(struct lane *lane)
+/* What is no longer remembered is not forgotten either: it is listed again, or gone for all. */
+static void keep_forgotten(struct service *s)
 {
-    if (lane->state == LANE_NEW) {
-        lane->state = LANE_EMPTY;
-    } else if (lane->state == LANE_GOOD) {
-        lane->state = LANE_DOUBTED;
-        bool is_proved = lane->s->on_remembered != NULL;
-        lane->doubt_ends_ms = clock_ms() + (is_proved ? SERVICE_REMEMBER_MS : SERVICE_DOUBT_MS);
-    }
-}
+    size_t kept = 0;
 
-static void lane_learn(struct lane *lane, const struct addr *addrs, size_t count)
-{
-    const struct service *s = lane->s;
-    struct addr *copy = mem_dup(addrs, count * sizeof(*addrs));
-
-    count = s->screen != NULL ? s->screen(s->screen_arg, copy, count) : count;
-    if (count == 0) {
-        free(copy);
-        lane->last = RESOLVER_EMPTY;
-        if (s->screened_is_doubt) {
-            lane_doubt(lane);
-        } else {
-            lane_forget(lane);
+    for (size_t i = 0; i < s->forgotten.count; i++) {
+        if (asked_is_remembered(s->name->asked, &s->forgotten.addrs[i])) {
+            s->forgotten.addrs[kept++] = s->forgotten.addrs[i];
         }
+    }
+    s->forgotten.count = kept;
+}
+
+/* Takes over what is known of the name, and tells what is news. The callback may free us: it comes
+ * last. */
+static void update(struct service *s)
+{
+    struct service_info info;
+
+    asked_info(s->name->asked, &info);
+    if (info.state == SERVICE_UNKNOWN) {
         return;
     }
-    lane_forget(lane);
-    lane->addrs = copy;
-    lane->count = count;
-    lane->state = LANE_GOOD;
-    for (size_t i = 0; i < lane->count; i++) {
-        addr_set_port(&lane->addrs[i], s->port);
-    }
-}
-
-/* Ends the doubts that time or the other family has decided. */
-static void end_doubts(struct service *s)
-{
-    uint64_t now = clock_ms(), next = UINT64_MAX;
-
-    for (size_t i = 0; i < s->stage_count * FAMILIES; i++) {
-        struct stage *stage = &s->stages[i / FAMILIES];
-        struct lane *lane = &stage->lanes[i % FAMILIES];
-        const struct lane *other = &stage->lanes[1 - i % FAMILIES];
-        if (lane->state != LANE_DOUBTED) {
+    timer_clear(&s->first);
+    keep_forgotten(s);
+    struct set now = {.addrs = mem_array(info.count, sizeof(struct addr))};
+    struct set remembered = {.addrs = mem_array(info.count, sizeof(struct addr))};
+    for (size_t i = 0; i < info.count; i++) {
+        struct addr addr = info.addrs[i];
+        if (set_has(&s->forgotten, &addr)) {
             continue;
         }
-        bool is_denied = lane->last == RESOLVER_EMPTY && other->state == LANE_GOOD;
-        if (is_denied || lane->doubt_ends_ms <= now) {
-            lane_forget(lane);
-        } else if (lane->doubt_ends_ms < next) {
-            next = lane->doubt_ends_ms;
+        bool is_remembered = asked_is_remembered(s->name->asked, &addr);
+        addr_set_port(&addr, s->spec.port);
+        now.addrs[now.count++] = addr;
+        if (is_remembered) {
+            remembered.addrs[remembered.count++] = addr;
         }
     }
-    if (next == UINT64_MAX) {
-        timer_clear(&s->doubt);
-    } else {
-        timer_set(&s->doubt, next - now);
+    bool is_news = set_take(&s->published, now) || !s->is_told;
+    s->is_told = true;
+    if (set_take(&s->remembered, remembered) && s->spec.on_remembered != NULL) {
+        s->spec.on_remembered(s->spec.arg, s->remembered.addrs, s->remembered.count);
+    }
+    if (is_news) {
+        s->spec.fn(s->spec.arg, s, s->published.addrs, s->published.count);
     }
 }
 
-/* The stage that counts, or stage_count if none has addresses; false while that is not known. */
-static bool choose_stage(const struct service *s, size_t *out_index)
+static void on_first(void *arg)
 {
-    size_t i = 0;
+    update(arg);
+}
 
-    for (; i < s->stage_count; i++) {
-        if (stage_any(&s->stages[i], lane_has_addrs)) {
-            break;
-        }
-        /* tasks.NAME may still answer: NAME could be a virtual address and must not come first. */
-        if (stage_any(&s->stages[i], lane_is_new)) {
-            return false;
-        }
+/* ---- one name ---- */
+
+static void on_asked(void *arg)
+{
+    struct name *name = arg;
+
+    LIST_EACH (&name->users, it, tmp) {
+        update(service_of(it));
     }
-    *out_index = i;
-    return true;
 }
 
-/* Takes the union of a stage as the set; true if it is another one than before. */
-static bool take_set(struct service *s, size_t index)
+static struct name *name_of(struct service_group *g, struct str text)
 {
-    size_t count = 0;
-    struct addr *set = NULL;
+    struct name *name = map_get(g->by_name, text);
 
-    if (index < s->stage_count) {
-        const struct lane *a = &s->stages[index].lanes[0], *b = &s->stages[index].lanes[1];
-        set = mem_array(a->count + b->count, sizeof(*set));
-        for (size_t i = 0; i < a->count; i++) {
-            set[count++] = a->addrs[i];
-        }
-        for (size_t i = 0; i < b->count; i++) {
-            set[count++] = b->addrs[i];
-        }
-        count = sort_set(set, count);
+    if (name != NULL) {
+        return name;
     }
-    if (set_eq(set, count, s->addrs, s->count)) {
-        free(set);
-        return false;
-    }
-    free(s->addrs);
-    s->addrs = set;
-    s->count = count;
-    return true;
+    name = NEW(struct name);
+    name->group = g;
+    name->text = str_dup(text);
+    list_init(&name->users);
+    list_push_back(&g->names, &name->node);
+    (void)map_put(g->by_name, text, name);
+    name->asked = asked_new(g, text, on_asked, name);
+    return name;
 }
 
-static void schedule(struct service *s, uint64_t at_ms)
+static void name_free(struct name *name)
 {
-    uint64_t now = clock_ms();
+    struct loop *loop = name->group->loop;
 
-    s->next_ms = at_ms;
-    timer_set(&s->round, at_ms > now ? at_ms - now : 0);
+    asked_free(name->asked);
+    (void)map_remove(name->group->by_name, str_of(name->text));
+    list_remove(&name->node);
+    loop_free_later(loop, name->text);
+    loop_free_later(loop, name);
 }
 
-static bool lane_remembers(const struct lane *lane)
+static bool is_wanted(const struct name *name, const struct addr *addr)
 {
-    return lane->state == LANE_DOUBTED;
-}
-
-static bool lane_lists(const struct lane *lane, const struct addr *addr)
-{
-    for (size_t i = 0; i < lane->count; i++) {
-        if (addr_eq(&lane->addrs[i], addr)) {
+    LIST_EACH (&name->users, it, tmp) {
+        if (!set_has(&service_of(it)->forgotten, addr)) {
             return true;
         }
     }
     return false;
 }
 
-/* Gathers what of the stage is remembered, and tells when it is not what was told last. */
-static void tell_remembered(struct service *s, size_t index)
-{
-    struct addr *set = mem_array(s->count, sizeof(*set));
-    size_t count = 0;
+/* ---- the interface ---- */
 
-    for (size_t i = 0; i < s->count && index < s->stage_count; i++) {
-        if (service_is_remembered(s, &s->addrs[i])) {
-            set[count++] = s->addrs[i];
-        }
-    }
-    if (set_eq(set, count, s->remembered, s->remembered_count)) {
-        free(set);
+struct service_group *service_group_new(struct loop *loop, struct resolver *r,
+                                        struct service_group_spec spec)
+{
+    struct service_group *g = NEW(struct service_group);
+
+    g->loop = loop;
+    g->r = r;
+    g->spec = spec;
+    list_init(&g->names);
+    g->by_name = map_new();
+    return g;
+}
+
+void service_group_free(struct service_group *g)
+{
+    if (g == NULL) {
         return;
     }
-    free(s->remembered);
-    s->remembered = set;
-    s->remembered_count = count;
-    s->on_remembered(s->arg, set, count);
+    REQUIRE(list_is_empty(&g->names));
+    map_free(g->by_name);
+    loop_free_later(g->loop, g);
 }
 
-/* Judges what is known, and publishes. The callback may free the service: it comes last. */
-static void settle(struct service *s)
+void service_group_set_refresh(struct service_group *g, uint32_t refresh_ms)
 {
-    bool was_unknown = s->state == SERVICE_UNKNOWN;
-    size_t index;
-
-    timer_clear(&s->settle);
-    end_doubts(s);
-    if (s->failures > 0 && service_any(s, lane_is_good)) {
-        s->failures = 0;
-        schedule(s, s->round_ms + s->refresh_ms);
-    }
-    if (!choose_stage(s, &index)) {
-        return;
-    }
-    if (index == s->stage_count) {
-        s->state = SERVICE_ABSENT;
-    } else {
-        s->state = stage_any(&s->stages[index], lane_is_good) ? SERVICE_RESOLVED : SERVICE_DOUBTED;
-    }
-    s->shown = index < s->stage_count ? index : s->stage_count - 1;
-    bool is_news = take_set(s, index) || was_unknown;
-    if (s->on_remembered != NULL) {
-        tell_remembered(s, index);
-    }
-    if (is_news) {
-        s->fn(s->arg, s, s->addrs, s->count);
+    g->spec.refresh_ms = refresh_ms;
+    LIST_EACH (&g->names, it, tmp) {
+        asked_reschedule(CONTAINER_OF(it, struct name, node)->asked);
     }
 }
 
-static void on_settle(void *arg)
-{
-    settle(arg);
-}
-
-static void on_answer(void *arg, enum resolver_outcome outcome, const struct addr *addrs,
-                      size_t count)
-{
-    struct lane *lane = arg;
-    struct service *s = lane->s;
-
-    lane->is_open = false;
-    lane->last = outcome;
-    if (outcome == RESOLVER_ANSWER) {
-        lane_learn(lane, addrs, count);
-        s->last_answer_ms = lane_is_good(lane) ? clock_ms() : s->last_answer_ms;
-    } else {
-        lane_doubt(lane);
-    }
-    if (!service_any(s, lane_is_open)) {
-        settle(s);
-    } else if (!timer_is_set(&s->settle)) {
-        timer_set(&s->settle, SERVICE_SETTLE_MS);
-    }
-}
-
-/* Time between rounds: `refresh`, doubled for each round that brought nothing. */
-static uint64_t interval_ms(const struct service *s)
-{
-    uint64_t cap = service_any(s, lane_is_broken) ? SERVICE_BACKOFF_MS : SERVICE_ABSENT_MS;
-    uint64_t ms = (uint64_t)s->refresh_ms << s->failures;
-
-    ms = ms < cap ? ms : cap;
-    return ms > s->refresh_ms ? ms : s->refresh_ms;
-}
-
-/* Asks everything that is not on its way already. */
-static void on_round(void *arg)
-{
-    struct service *s = arg;
-
-    if (service_any(s, lane_is_good)) {
-        s->failures = 0;
-    } else if (!service_any(s, lane_is_new) && s->failures < FAILURES_MAX) {
-        s->failures++;
-    }
-    s->round_ms = clock_ms();
-    schedule(s, s->round_ms + interval_ms(s));
-    for (size_t i = 0; i < s->stage_count * FAMILIES; i++) {
-        struct stage *stage = &s->stages[i / FAMILIES];
-        struct lane *lane = &stage->lanes[i % FAMILIES];
-        if (!lane->is_open) {
-            lane->is_open = true;
-            resolver_ask(s->r, str_of(stage->name), lane->type, on_answer, lane);
-        }
-    }
-}
-
-static void add_stage(struct service *s, const char *prefix, struct str name)
-{
-    struct stage *stage = &s->stages[s->stage_count++];
-    size_t prefix_len = strlen(prefix);
-
-    stage->name = mem_new(prefix_len + name.len + 1);
-    memcpy(stage->name, prefix, prefix_len);
-    memcpy(stage->name + prefix_len, name.ptr, name.len);
-    for (size_t i = 0; i < FAMILIES; i++) {
-        stage->lanes[i] = (struct lane){
-            .s = s,
-            .type = i == 0 ? RESOLVER_A : RESOLVER_AAAA,
-            .last = RESOLVER_SILENT,
-        };
-    }
-}
-
-struct service *service_new(struct loop *loop, struct resolver *r, struct service_spec spec,
-                            service_fn fn, void *arg)
+struct service *service_new(struct service_group *g, struct service_spec spec)
 {
     struct service *s = NEW(struct service);
-    struct str name = spec.name;
 
-    s->loop = loop;
-    s->r = r;
-    s->name = str_dup(name);
-    s->port = spec.port;
-    s->refresh_ms = spec.refresh_ms;
-    s->screen = spec.screen;
-    s->screen_arg = spec.screen_arg;
-    s->screened_is_doubt = spec.screened_is_doubt;
-    s->fn = fn;
-    s->arg = arg;
-    s->on_remembered = spec.on_remembered;
-    bucket_init(&s->hurries, 1, SERVICE_HURRY_BURST, clock_ms());
-    timer_init(&s->round, loop, on_round, s);
-    timer_init(&s->settle, loop, on_settle, s);
-    timer_init(&s->doubt, loop, on_settle, s);
-    if (spec.tasks_only || (resolver_is_docker(r) && str_find(name, '.') < 0)) {
-        add_stage(s, "tasks.", name);
-    }
-    if (!spec.tasks_only) {
-        add_stage(s, "", str_ends(name, STR(".")) ? str_sub(name, 0, name.len - 1) : name);
-    }
-    on_round(s);
+    s->name = name_of(g, spec.name);
+    s->spec = spec;
+    s->spec.name = str_of(s->name->text);
+    list_push_back(&s->name->users, &s->node);
+    timer_init(&s->first, g->loop, on_first, s);
+    timer_set(&s->first, 0);
     return s;
 }
 
@@ -444,94 +223,60 @@ void service_free(struct service *s)
     if (s == NULL) {
         return;
     }
-    timer_fini(&s->round);
-    timer_fini(&s->settle);
-    timer_fini(&s->doubt);
-    for (size_t i = 0; i < s->stage_count; i++) {
-        for (size_t j = 0; j < FAMILIES; j++) {
-            resolver_cancel(s->r, &s->stages[i].lanes[j]);
-            free(s->stages[i].lanes[j].addrs);
-        }
-        free(s->stages[i].name);
+    struct loop *loop = s->name->group->loop;
+    timer_fini(&s->first);
+    list_remove(&s->node);
+    if (list_is_empty(&s->name->users)) {
+        name_free(s->name);
     }
-    loop_free_later(s->loop, s->remembered);
-    /* The callback that frees us may still hold the name and the set. */
-    loop_free_later(s->loop, s->addrs);
-    loop_free_later(s->loop, s->name);
-    loop_free_later(s->loop, s);
+    /* The callback that frees us may still hold the sets. */
+    loop_free_later(loop, s->published.addrs);
+    loop_free_later(loop, s->remembered.addrs);
+    free(s->forgotten.addrs);
+    loop_free_later(loop, s);
 }
 
 void service_hurry(struct service *s)
 {
-    uint64_t now = clock_ms(), at = s->round_ms + SERVICE_HURRY_MS;
-
-    at = at > now ? at : now;
-    if (at < s->next_ms && bucket_take(&s->hurries, now)) {
-        schedule(s, at);
-    }
+    asked_hurry(s->name->asked);
 }
 
 void service_forget(struct service *s, const struct addr *addr)
 {
-    const struct addr dead = *addr; /* it may be one of ours */
+    struct addr dead = *addr;
+    struct set *f = &s->forgotten;
 
-    for (size_t i = 0; i < s->stage_count * FAMILIES; i++) {
-        struct lane *lane = &s->stages[i / FAMILIES].lanes[i % FAMILIES];
-        size_t kept = 0;
-        if (!lane_remembers(lane)) {
-            continue;
-        }
-        for (size_t k = 0; k < lane->count; k++) {
-            if (!addr_eq(&lane->addrs[k], &dead)) {
-                lane->addrs[kept++] = lane->addrs[k];
-            }
-        }
-        lane->count = kept;
-        if (kept == 0) {
-            lane_forget(lane);
-        }
+    addr_set_port(&dead, 0);
+    if (!asked_is_remembered(s->name->asked, &dead) || set_has(f, &dead)) {
+        return;
     }
-    settle(s);
+    f->addrs = mem_grow(f->addrs, f->count + 1, sizeof(dead));
+    f->addrs[f->count++] = dead;
+    if (is_wanted(s->name, &dead)) {
+        update(s);
+    } else {
+        asked_drop(s->name->asked, &dead);
+    }
 }
 
 bool service_is_remembered(const struct service *s, const struct addr *addr)
 {
-    const struct stage *stage = &s->stages[s->shown];
-    bool is_remembered = false;
-
-    for (size_t i = 0; i < FAMILIES; i++) {
-        if (!lane_lists(&stage->lanes[i], addr)) {
-            continue;
-        }
-        if (!lane_remembers(&stage->lanes[i])) {
-            return false;
-        }
-        is_remembered = true;
-    }
-    return is_remembered;
-}
-
-void service_set_refresh(struct service *s, uint32_t refresh_ms)
-{
-    s->refresh_ms = refresh_ms;
-    schedule(s, s->round_ms + interval_ms(s));
+    return set_has(&s->remembered, addr);
 }
 
 void service_info(const struct service *s, struct service_info *out_info)
 {
-    const struct stage *stage = &s->stages[s->shown];
-
-    *out_info = (struct service_info){
-        .name = str_of(s->name),
-        .port = s->port,
-        .state = s->state,
-        .last_a = stage->lanes[0].last,
-        .last_aaaa = stage->lanes[1].last,
-        .last_answer_ms = s->last_answer_ms,
-        .addrs = s->addrs,
-        .count = s->count,
-        .service = s,
-    };
+    asked_info(s->name->asked, out_info);
+    out_info->name = s->spec.name;
+    out_info->port = s->spec.port;
+    out_info->addrs = s->published.addrs;
+    out_info->count = s->published.count;
+    out_info->service = s;
+    if (!s->is_told) {
+        out_info->state = SERVICE_UNKNOWN;
+    } else if (s->published.count == 0) {
+        out_info->state = SERVICE_ABSENT;
+    }
 }
 
 const char *service_state_text(enum service_state state)

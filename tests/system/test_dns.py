@@ -126,6 +126,30 @@ def test_one_question_an_interval_whatever_the_traffic(door, dns):
         assert dns.asked("web") - count <= (took / 0.2 + 2) * 2 + 4
 
 
+def test_a_name_is_asked_once_for_all_its_ports(door, dns):
+    with Tasks(1) as one, Tasks(1) as two:
+        for name in ("web", "alone"):
+            dns.set(name, a=one.ips)
+        d = door(names=["a.test", "b.test", "c.test"], dns=dns, sites={
+            "a.test": f"http://web:{one.port}", "b.test": f"http://web:{two.port}",
+            "c.test": f"http://alone:{one.port}"})
+        for name in ("a.test", "b.test"):
+            until(lambda name=name: d.get(name)[0] == 200, "found")
+        for kind in ("A", "AAAA"):
+            before = dns.asked("web", kind), dns.asked("alone", kind)
+            dns.wait_for("alone", kind, more=10)
+            more = dns.asked("web", kind) - before[0], dns.asked("alone", kind) - before[1]
+            assert abs(more[0] - more[1]) <= 2, more
+        # Each follows the name, and goes on without the other.
+        dns.set("web", a=["127.0.0.9"])
+        for port in (one.port, two.port):
+            until(lambda port=port: f"127.0.0.9:{port}" in str(d.state()["services"]), "followed")
+        d.configure({"b.test": f"http://web:{two.port}"})
+        d.reload()
+        dns.set("web", a=two.ips)
+        until(lambda: d.get("b.test")[0] == 200, "still asked about")
+
+
 def test_dns_gone_altogether(door, dns):
     with Tasks(2) as tasks:
         dns.set("web", a=tasks.ips)

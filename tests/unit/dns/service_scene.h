@@ -25,6 +25,7 @@ struct scene {
     struct loop *loop;
     struct dns_script *dns;
     struct resolver *r;
+    struct service_group *group;
     struct service *s;
     size_t published;
     char set[4096]; /* the last one, as text */
@@ -43,6 +44,7 @@ static inline void teardown(struct scene *t)
 {
     clock_resume();
     service_free(t->s);
+    service_group_free(t->group);
     resolver_free(t->r);
     dns_script_free(t->dns);
     loop_free(t->loop);
@@ -69,9 +71,11 @@ static inline void on_set(void *arg, struct service *s, const struct addr *addrs
 
 static inline void start(struct scene *t, const char *name, uint32_t refresh_ms)
 {
-    struct service_spec spec = {.name = str_of(name), .port = PORT, .refresh_ms = refresh_ms};
+    struct service_spec spec = {.name = str_of(name), .port = PORT, .fn = on_set, .arg = t};
 
-    t->s = service_new(t->loop, t->r, spec, on_set, t);
+    t->group =
+        service_group_new(t->loop, t->r, (struct service_group_spec){.refresh_ms = refresh_ms});
+    t->s = service_new(t->group, spec);
     assert_int_equal(t->published, 0);
 }
 

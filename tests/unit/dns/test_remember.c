@@ -16,12 +16,12 @@ static void on_remembered(void *arg, const struct addr *addrs, size_t count)
 /* As start, with somebody who proves what is remembered. */
 static void start_proved(struct scene *t, const char *name, uint32_t refresh_ms)
 {
-    struct service_spec spec = {.name = str_of(name),
-                                .port = PORT,
-                                .refresh_ms = refresh_ms,
-                                .on_remembered = on_remembered};
+    struct service_spec spec = {
+        .name = str_of(name), .port = PORT, .fn = on_set, .on_remembered = on_remembered, .arg = t};
+    struct service_group_spec rules = {.refresh_ms = refresh_ms, .is_proved = true};
 
-    t->s = service_new(t->loop, t->r, spec, on_set, t);
+    t->group = service_group_new(t->loop, t->r, rules);
+    t->s = service_new(t->group, spec);
 }
 
 /* One round now, to its end. */

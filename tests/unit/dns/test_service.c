@@ -229,7 +229,7 @@ static void test_service_set_refresh(void **state)
     dns_script_addrs(t.dns, "web", RESOLVER_A, "10.0.0.1");
     start(&t, "web", NEVER_MS);
     WAIT_FOR(&t, t.published == 1);
-    service_set_refresh(t.s, QUICK_MS);
+    service_group_set_refresh(t.group, QUICK_MS);
     wait_rounds(&t, "web", 3);
     teardown(&t);
 }
@@ -320,12 +320,13 @@ static void test_service_outside_docker_asks_no_tasks(void **state)
 }
 
 /* A screen for tests: nothing of 10.0.6.0/24. */
-static size_t drop_six(void *arg, struct addr *addrs, size_t count)
+static size_t drop_six(void *arg, struct str name, struct addr *addrs, size_t count)
 {
     struct addr_net six;
     size_t kept = 0;
 
     assert_non_null(arg);
+    assert_true(str_eq(name, STR("pr1_web")));
     assert_int_equal(addr_net_parse(STR("10.0.6.0/24"), &six), OK);
     for (size_t i = 0; i < count; i++) {
         if (!addr_net_has(&six, &addrs[i])) {
@@ -341,15 +342,13 @@ static void test_service_of_tasks_only_is_screened(void **state)
 
     (void)state;
     setup(&t, "127.0.0.1");
-    struct service_spec spec = {.name = STR("pr1_web"),
-                                .port = PORT,
-                                .refresh_ms = QUICK_MS,
-                                .tasks_only = true,
-                                .screen = drop_six,
-                                .screen_arg = &t};
+    struct service_spec spec = {.name = STR("pr1_web"), .port = PORT, .fn = on_set, .arg = &t};
+    struct service_group_spec rules = {
+        .refresh_ms = QUICK_MS, .tasks_only = true, .screen = drop_six, .screen_arg = &t};
     dns_script_addrs(t.dns, "pr1_web", RESOLVER_A, "10.0.0.9");
     dns_script_addrs(t.dns, "tasks.pr1_web", RESOLVER_A, "10.0.6.1 10.0.0.1 10.0.6.2 10.0.0.2");
-    t.s = service_new(t.loop, t.r, spec, on_set, &t);
+    t.group = service_group_new(t.loop, t.r, rules);
+    t.s = service_new(t.group, spec);
     WAIT_FOR(&t, t.published == 1);
     assert_string_equal(t.set, "10.0.0.1:5000 10.0.0.2:5000");
     /* An answer of nothing else is believed: what it leaves out is gone. */
@@ -378,6 +377,7 @@ static void test_service_free_in_callback_and_with_open_questions(void **state)
     assert_null(t.s);
     service_free(NULL);
     t.published = 0;
+    service_group_free(t.group);
     start(&t, "web", QUICK_MS);
     teardown(&t);
     assert_int_equal(t.published, 0);
