@@ -55,6 +55,8 @@ void listeners_commit(struct listeners *l);
 void listeners_abort(struct listeners *l);
 /* Closes the LISTENERS_OLD ones: after their processes have been told. */
 void listeners_drop_old(struct listeners *l);
+/* No client can begin a handshake any more: HTTP and HTTPS, before the end (listener_refuse). */
+void listeners_refuse(struct listeners *l);
 /* The descriptor of a worker. */
 int listeners_fd(const struct listeners_entry *e, size_t worker);
 const char *listeners_kind_text(enum listeners_kind kind);

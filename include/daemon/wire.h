@@ -43,8 +43,9 @@ enum wire_from { WIRE_SUPERVISOR = 1, WIRE_LOADER = 2, WIRE_KEEPER = 4, WIRE_WOR
  * HURRY             a worker could not connect to this service: ask DNS now
  * CHALLENGE_ASK     is there a file for this ACME token? request: the sender's number for it
  * CHALLENGE_ANSWER  flag: 1 and its bytes, or 0
- * DRAIN, CUT, STOP  no new work after what runs; close what is left; end as soon as it can
- * DRAINED           nothing is left
+ * DRAIN, CUT, STOP  no new work after what runs; close what is left; end now
+ * SHUT              the listening sockets take nobody any more: serve who waits there
+ * DRAINED           nothing is left of before DRAIN (flag 0), nothing at all after SHUT (flag 1)
  * RELOAD_ASK        reload, and tell me how it went
  * RELOAD_RESULT     flag: enum reload_outcome; number: generation; request 0: for the record
  * SANDBOX           for the keeper: steps left out by any process
@@ -69,13 +70,14 @@ enum wire_from { WIRE_SUPERVISOR = 1, WIRE_LOADER = 2, WIRE_KEEPER = 4, WIRE_WOR
     X(DRAIN, "drain", WIRE_SUPERVISOR, 0, 0, "")                                                   \
     X(CUT, "cut", WIRE_SUPERVISOR, 0, 0, "")                                                       \
     X(STOP, "stop", WIRE_SUPERVISOR, 0, 0, "")                                                     \
-    X(DRAINED, "drained", WIRE_WORKER, 0, 0, "")                                                   \
+    X(DRAINED, "drained", WIRE_WORKER, 0, 0, "f")                                                  \
     X(RELOAD_ASK, "reload_ask", WIRE_KEEPER, 0, 0, "r")                                            \
     X(RELOAD_RESULT, "reload_result", WIRE_SUPERVISOR, 0, 0, "rfnt")                               \
     X(SANDBOX, "sandbox", WIRE_SUPERVISOR, 0, 0, "n")                                              \
     X(LOADED, "loaded", WIRE_LOADER, 1, 3, "f")                                                    \
     X(WANT, "want", WIRE_SUPERVISOR | WIRE_WORKER, 0, 0, "fs")                                     \
-    X(WANTED, "wanted", WIRE_SUPERVISOR | WIRE_KEEPER, 0, 0, "fsa")
+    X(WANTED, "wanted", WIRE_SUPERVISOR | WIRE_KEEPER, 0, 0, "fsa")                                \
+    X(SHUT, "shut", WIRE_SUPERVISOR, 0, 0, "")
 
 enum wire_id {
     WIRE_NONE,

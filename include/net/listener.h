@@ -3,6 +3,8 @@
  * Listening sockets. The supervisor binds one SO_REUSEPORT socket for each worker slot and keeps it
  * open for the slot's whole life (closing it would reset what is queued on it); workers and keeper
  * accept from theirs, a bounded batch a turn.
+ *
+ * To close one without a reset: listener_refuse, accept until listener_is_waiting says no, close.
  */
 #ifndef HIVEDOOR_NET_LISTENER_H
 #define HIVEDOOR_NET_LISTENER_H
@@ -31,8 +33,18 @@ int listener_bind(const struct addr *at, bool reuseport, int *out_fd) MUST_USE;
 struct listener *listener_new(struct loop *loop, int fd, listener_fn fn, void *arg);
 /* Stops or goes on accepting (the accept queue keeps filling meanwhile). */
 void listener_pause(struct listener *l, bool paused);
+/* Whether a connection is in the accept queue now. */
+bool listener_is_waiting(const struct listener *l);
 /* Accepts NULL. Does not close the descriptor. */
 void listener_free(struct listener *l);
+
+/*
+ * No handshake begins any more on a listening TCP descriptor, for all processes that have it: SYNs
+ * are dropped without a word, so that the client's kernel asks again (RFC 9293 section 3.8.1), at a
+ * successor perhaps. What waits in the accept queue, or is about to, stays. For good. Others than
+ * TCP are left alone, as is a kernel without socket filters: there, the last ones may be reset.
+ */
+void listener_refuse(int fd);
 
 /*
  * EMFILE: a listener that finds no descriptor pauses itself for 100 ms and calls `on_no_fd` if

@@ -27,8 +27,11 @@ void conn_new(struct proxy *p, int fd, const struct addr *peer, enum proxy_port 
 void conn_close(struct conn *c, enum why why);
 /* There is too little memory: ends it if it is idle. */
 void conn_shed(struct conn *c);
-/* The daemon is stopping: no further request after the current one. */
+/* The daemon is stopping: no further request after the current one; one that has not asked for
+ * anything yet has a second for its first. */
 void conn_drain(struct conn *c);
+/* Whether a request runs, or a part of an answer is not sent yet, or a handshake is under way. */
+bool conn_is_owed(const struct conn *c);
 
 /* A request was malformed or will not be read to its end: the answer that is about to be sent is
  * the last where requests follow each other (HTTP/1). */

@@ -41,8 +41,8 @@ struct proxy_env {
     void (*hurry)(void *arg, struct str service);
     /* A name that a request made of a pattern is used; `tell`: nothing is known of it. */
     void (*want)(void *arg, struct str service, bool tell);
-    /* Drained: no connection is left. */
-    void (*drained)(void *arg);
+    /* Nobody is left: of those of before the drain, or, after proxy_shut, at all. */
+    void (*drained)(void *arg, bool is_shut);
     void *arg;
 };
 
@@ -66,8 +66,11 @@ void proxy_unlisten(struct proxy *p, int fd);
 void proxy_challenge_answer(struct proxy *p, uint32_t id, bool found, struct str bytes);
 
 /* SIGTERM: goes on accepting, every answer closes its connection, idle connections close; calls
- * env.drained when nothing is left. */
+ * env.drained when nothing is left of what was there. */
 void proxy_drain(struct proxy *p);
+/* No handshake is begun any more (listener_refuse): serves whoever is in the accept queue, then
+ * calls env.drained. */
+void proxy_shut(struct proxy *p);
 /* The drain deadline: cuts what is left. */
 void proxy_cut(struct proxy *p);
 

@@ -25,15 +25,29 @@ static bool is_unix(const struct addr *a)
     return a->sa.sa_family == AF_UNIX;
 }
 
+static void remove_file(struct listeners_entry *e)
+{
+    if (is_unix(&e->bound) && e->bound.len > 0 && e->bound.un.sun_path[0] != 0) {
+        (void)unlink(e->bound.un.sun_path);
+        e->bound.un.sun_path[0] = 0; /* what stands there next is a successor's */
+    }
+}
+
+static void entry_refuse(struct listeners_entry *e)
+{
+    for (size_t i = 0; i < e->fd_count; i++) {
+        listener_refuse(e->fds[i]);
+    }
+    remove_file(e);
+}
+
 static void entry_free(struct listeners_entry *e)
 {
     list_remove(&e->node);
     for (size_t i = 0; i < e->fd_count; i++) {
         fd_close(&e->fds[i]);
     }
-    if (is_unix(&e->bound) && e->bound.len > 0 && e->bound.un.sun_path[0] != 0) {
-        (void)unlink(e->bound.un.sun_path);
-    }
+    remove_file(e);
     free(e->fds);
     free(e);
 }
@@ -260,6 +274,15 @@ void listeners_abort(struct listeners *l)
             entry_free(e);
         } else {
             e->state = LISTENERS_OPEN;
+        }
+    }
+}
+
+void listeners_refuse(struct listeners *l)
+{
+    LIST_EACH (&l->entries, it, tmp) {
+        if (entry_of(it)->kind != LISTENERS_ADMIN) {
+            entry_refuse(entry_of(it));
         }
     }
 }

@@ -143,6 +143,7 @@ static void on_patience(void *arg)
         break;
     case SUP_SERVING: reload_on_deadline(&s->reload); break;
     case SUP_DRAINING:
+    case SUP_LEAVING:
     case SUP_STOPPING: supervisor_stop_deadline(s); break;
     }
 }

@@ -322,7 +322,7 @@ static void on_message(void *arg, const struct wire_msg *m, int *fds, size_t nfd
     case WIRE_CHALLENGE_ASK: on_challenge(c, m); break;
     case WIRE_RELOAD_ASK: on_reload_ask(c, m->request); break;
     case WIRE_DRAINED:
-        c->drained = true;
+        c->drained = c->sup->phase == SUP_DRAINING || m->flag != 0;
         supervisor_on_less(c->sup);
         break;
     case WIRE_PREPARE:
@@ -333,6 +333,7 @@ static void on_message(void *arg, const struct wire_msg *m, int *fds, size_t nfd
     case WIRE_TICKETS:
     case WIRE_CHALLENGE_ANSWER:
     case WIRE_DRAIN:
+    case WIRE_SHUT:
     case WIRE_CUT:
     case WIRE_STOP:
     case WIRE_RELOAD_RESULT:

@@ -4,7 +4,10 @@
  * other processes), supervisor_reload.c (new configurations), supervisor_stop.c (shutdown).
  * Private.
  *
- *   SUP_LOADING -> SUP_SERVING -> SUP_DRAINING -> SUP_STOPPING
+ *   SUP_LOADING -> SUP_SERVING -> SUP_DRAINING -> SUP_LEAVING -> SUP_STOPPING
+ *
+ * DRAINING takes new connections, until those of before are served; LEAVING takes none and serves
+ * those that have shaken hands; STOPPING waits for the other processes' ends.
  */
 #ifndef HIVEDOOR_DAEMON_SUPERVISOR_STATE_H
 #define HIVEDOOR_DAEMON_SUPERVISOR_STATE_H
@@ -30,7 +33,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-enum supervisor_phase { SUP_LOADING, SUP_SERVING, SUP_DRAINING, SUP_STOPPING };
+enum supervisor_phase { SUP_LOADING, SUP_SERVING, SUP_DRAINING, SUP_LEAVING, SUP_STOPPING };
 
 /*
  * CHILD_DOWN: not there. CHILD_STARTED: has not said HELLO. CHILD_IDLE: nothing to build.
@@ -97,9 +100,10 @@ struct supervisor {
     struct child *children; /* keeper first, then the workers; owned */
     size_t child_count;
     uint32_t sandbox_missing;
-    bool is_ready; /* every worker has served */
-    bool cut;      /* the drain deadline has passed */
-    int config_fd; /* the configuration as a memory file, or -1 */
+    bool is_ready;         /* every worker has served */
+    uint64_t drain_end_ms; /* DRAINING, LEAVING: when drain.timeout is over */
+    bool cut;              /* it is */
+    int config_fd;         /* the configuration as a memory file, or -1 */
     enum log_form form;
     enum log_level level;
     char listen_text[LISTENERS_TEXT_MAX]; /* why a new address cannot be listened on */
@@ -152,7 +156,7 @@ void supervisor_stop(struct supervisor *s);
 void supervisor_end(struct supervisor *s, int status);
 /* A worker has nothing left, or is gone, while we drain or stop. */
 void supervisor_on_less(struct supervisor *s);
-/* The timer `patience` ran out in DRAINING or STOPPING. */
+/* The timer `patience` ran out in DRAINING, LEAVING or STOPPING. */
 void supervisor_stop_deadline(struct supervisor *s);
 
 #endif

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: MIT */
+#include "base/clock.h"
 #include "base/log.h"
 #include "supervisor_state.h"
 
 /* From CUT to the last DRAINED, and from STOP to the last exit. */
 #define CUT_MS  1000
 #define STOP_MS 2000
+/* Of drain.timeout: what those have who came during it, where those of before do not end. */
+#define LEAVE_MS 1000
 
 static void send_all(struct supervisor *s, enum wire_id id)
 {
@@ -65,19 +68,35 @@ void supervisor_end(struct supervisor *s, int status)
     supervisor_on_less(s);
 }
 
+static void begin_leave(struct supervisor *s)
+{
+    uint64_t now = clock_ms();
+
+    supervisor_set_phase(s, SUP_LEAVING);
+    listeners_refuse(&s->listeners);
+    for (size_t i = 0; i < s->child_count; i++) {
+        s->children[i].drained = false;
+    }
+    send_all(s, WIRE_SHUT);
+    timer_set(&s->patience, now < s->drain_end_ms ? s->drain_end_ms - now : 0);
+    supervisor_on_less(s);
+}
+
 static void begin_drain(struct supervisor *s)
 {
     struct log_line line;
+    uint64_t all_ms = s->current.plan.drain_ms;
 
     supervisor_set_phase(s, SUP_DRAINING);
     __atomic_store_n(&s->slot->state, (uint32_t)SLOT_DRAINING, __ATOMIC_RELEASE);
     reload_cancel(&s->reload);
     no_restarts(s);
     log_begin(&line, LOG_INFO, "draining");
-    log_field_int(&line, "timeout_ms", s->current.plan.drain_ms);
+    log_field_int(&line, "timeout_ms", (int64_t)all_ms);
     log_end(&line);
     send_all(s, WIRE_DRAIN);
-    timer_set(&s->patience, s->current.plan.drain_ms);
+    s->drain_end_ms = clock_ms() + all_ms;
+    timer_set(&s->patience, all_ms > 2 * LEAVE_MS ? all_ms - LEAVE_MS : all_ms / 2);
     supervisor_on_less(s);
 }
 
@@ -93,6 +112,7 @@ void supervisor_stop(struct supervisor *s)
         break;
     case SUP_SERVING: begin_drain(s); break;
     case SUP_DRAINING:
+    case SUP_LEAVING:
         log_event(LOG_WARN, "stopping_now", "second signal: connections are cut");
         supervisor_end(s, EXIT_FINE);
         kill_all(s);
@@ -104,6 +124,8 @@ void supervisor_stop(struct supervisor *s)
 void supervisor_on_less(struct supervisor *s)
 {
     if (s->phase == SUP_DRAINING && is_drained(s)) {
+        begin_leave(s);
+    } else if (s->phase == SUP_LEAVING && is_drained(s)) {
         supervisor_end(s, EXIT_FINE);
     } else if (s->phase == SUP_STOPPING && !is_anyone_left(s)) {
         loop_stop(s->loop);
@@ -114,6 +136,10 @@ void supervisor_stop_deadline(struct supervisor *s)
 {
     if (s->phase == SUP_STOPPING) {
         kill_all(s);
+        return;
+    }
+    if (s->phase == SUP_DRAINING) {
+        begin_leave(s);
         return;
     }
     if (s->cut) {

@@ -17,10 +17,6 @@
 #include "tls/tls_server.h"
 #include "upstream/made.h"
 
-/* Clients that came after this worker was drained, while another was not: a last word for them. */
-#define LAST_WORD_MS 1000
-#define LAST_LOOK_MS 10
-
 struct port {
     struct list node;
     uint32_t number;
@@ -34,8 +30,6 @@ struct worker {
     struct generation *current;
     struct generation *pending;
     struct list ports;
-    struct timer last_word;
-    uint64_t stop_ms; /* when STOP came, 0: not yet */
 };
 
 /* ---- what the data path asks of us ---- */
@@ -71,10 +65,10 @@ static void want(void *arg, struct str service, bool tell)
     wire_link_send(w->process.link, &m, NULL, 0); /* a task's name is never too long */
 }
 
-static void on_drained(void *arg)
+static void on_drained(void *arg, bool is_shut)
 {
     struct worker *w = arg;
-    struct wire_msg m = {.id = WIRE_DRAINED};
+    struct wire_msg m = {.id = WIRE_DRAINED, .flag = is_shut};
 
     wire_link_send(w->process.link, &m, NULL, 0);
 }
@@ -229,30 +223,13 @@ static void on_cut(void *arg, const struct wire_msg *m, int *fds)
     proxy_cut(w->proxy);
 }
 
-static bool is_busy(const struct worker *w)
-{
-    static const enum counter states[] = {
-        COUNTER_CONNS_PROXY,     COUNTER_CONNS_HANDSHAKE,   COUNTER_EXCHANGES_HEAD,
-        COUNTER_EXCHANGES_ROUTE, COUNTER_EXCHANGES_CONNECT, COUNTER_EXCHANGES_RELAY,
-    };
-
-    for (size_t i = 0; i < sizeof(states) / sizeof(states[0]); i++) {
-        if (w->process.slot->values[states[i]] != 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static void on_last_look(void *arg)
+static void on_shut(void *arg, const struct wire_msg *m, int *fds)
 {
     struct worker *w = arg;
 
-    if (is_busy(w) && clock_ms() - w->stop_ms < LAST_WORD_MS) {
-        timer_set(&w->last_word, LAST_LOOK_MS);
-        return;
-    }
-    loop_stop(w->process.loop);
+    (void)m;
+    (void)fds;
+    proxy_shut(w->proxy);
 }
 
 static void on_stop(void *arg, const struct wire_msg *m, int *fds)
@@ -261,8 +238,7 @@ static void on_stop(void *arg, const struct wire_msg *m, int *fds)
 
     (void)m;
     (void)fds;
-    w->stop_ms = clock_ms();
-    on_last_look(w);
+    loop_stop(w->process.loop);
 }
 
 static const process_fn on[WIRE_COUNT] = {
@@ -276,6 +252,7 @@ static const process_fn on[WIRE_COUNT] = {
     [WIRE_WANTED] = on_wanted,
     [WIRE_CHALLENGE_ANSWER] = on_challenge_answer,
     [WIRE_DRAIN] = on_drain,
+    [WIRE_SHUT] = on_shut,
     [WIRE_CUT] = on_cut,
     [WIRE_STOP] = on_stop,
 };
@@ -304,7 +281,6 @@ static void worker_init(struct worker *w)
 
     list_init(&w->ports);
     w->proxy = proxy_new(&env);
-    timer_init(&w->last_word, w->process.loop, on_last_look, w);
 }
 
 static void worker_fini(struct worker *w)
@@ -316,7 +292,6 @@ static void worker_fini(struct worker *w)
     generation_abort(w->pending);
     generation_retire(w->current);
     proxy_free(w->proxy);
-    timer_fini(&w->last_word);
     process_fini(&w->process);
     mem_secret_free(w, sizeof(*w));
 }

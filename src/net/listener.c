@@ -2,7 +2,10 @@
 #include "net/listener.h"
 
 #include <errno.h>
+#include <linux/filter.h>
 #include <netinet/tcp.h>
+#include <poll.h>
+#include <stddef.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -198,6 +201,34 @@ void listener_pause(struct listener *l, bool paused)
 {
     l->paused = paused;
     update_interest(l);
+}
+
+bool listener_is_waiting(const struct listener *l)
+{
+    struct pollfd look = {.fd = l->fd, .events = POLLIN};
+
+    return poll(&look, 1, 0) > 0 && (look.revents & POLLIN) != 0;
+}
+
+/*
+ * Neither shutdown() nor a shorter backlog serves: the first resets the queue, the second goes on
+ * taking one connection after another. A connection inherits the filter from its listener; its
+ * segments have no SYN.
+ */
+void listener_refuse(int fd)
+{
+    static struct sock_filter code[] = {
+        BPF_STMT(BPF_LD | BPF_B | BPF_ABS, offsetof(struct tcphdr, th_flags)),
+        BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, TH_SYN, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, 0),
+        BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),
+    };
+    struct sock_fprog program = {.len = sizeof(code) / sizeof(code[0]), .filter = code};
+    struct addr at = {.len = sizeof(at.un)};
+
+    if (getsockname(fd, &at.sa, &at.len) == 0 && is_ip(&at)) {
+        (void)setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program));
+    }
 }
 
 void listener_free(struct listener *l)

@@ -136,14 +136,38 @@ void conn_close(struct conn *c, enum why why)
     list_remove(&c->node.list);
     c->proxy->conn_count--;
     loop_free_later(c->proxy->loop, c);
-    proxy_conn_gone(c->proxy);
+    leave_conn_gone(&c->proxy->leave, &c->node);
+}
+
+/* It has just come, perhaps with its request under way: a client that is refused on a connection
+ * it has just made does not ask again by itself (RFC 9112 section 9.3.1 speaks of kept ones). */
+static void drain_silent(struct conn *c)
+{
+    const struct proxy *p = c->proxy;
+    bool is_shorter = deadline_class_ms(p->current->header) < CONN_FIRST_MS;
+
+    deadline_set(&c->deadline,
+                 is_shorter ? p->current->header : proxy_deadline(c->proxy, CONN_FIRST_MS));
 }
 
 void conn_drain(struct conn *c)
 {
-    if (c->http != NULL) {
+    if (c->http != NULL && c->has_asked) {
         server_drain(c->http);
+        return;
     }
+    if (c->http != NULL) {
+        server_last(c->http);
+    }
+    if (c->state != CONN_HANDSHAKE) {
+        drain_silent(c);
+    }
+}
+
+bool conn_is_owed(const struct conn *c)
+{
+    return c->state == CONN_HANDSHAKE || !list_is_empty(&c->exchanges) ||
+           (c->http != NULL && stream_unsent(c->stream) > 0);
 }
 
 void conn_shed(struct conn *c)
@@ -211,6 +235,7 @@ static void on_request(void *arg, struct channel *ch, struct message *m, struct 
                        enum why bad)
 {
     struct conn *c = arg;
+    c->has_asked = true;
     conn_set_state(c, CONN_OPEN);
     deadline_clear(&c->deadline); /* from here on the exchange has its own */
     server_set_limits(c->http, &c->proxy->current->limits);
@@ -248,6 +273,7 @@ static void on_header_deadline(void *arg)
 static void on_begin(void *arg)
 {
     struct conn *c = arg;
+    c->has_asked = true;
     conn_set_state(c, CONN_OPEN);
     deadline_clear(&c->deadline);
     deadline_init(&c->deadline, on_header_deadline, c);
@@ -259,7 +285,8 @@ static void on_begin(void *arg)
 static void on_idle_deadline(void *arg)
 {
     struct conn *c = arg;
-    server_expire(c->http, WHY_IDLE_TIMEOUT);
+    bool is_leaving = leave_has_begun(&c->proxy->leave);
+    server_expire(c->http, is_leaving ? WHY_DRAINED : WHY_IDLE_TIMEOUT);
 }
 
 static void on_idle(void *arg)
@@ -340,10 +367,11 @@ void conn_open(struct conn *c, struct str early, bool is_http2)
                        : h1_server_base(h1_server_new(c->stream, &p->scratch, &p->current->limits,
                                                       &http_events, c));
     server_start(c->http, early);
-    if (p->draining) {
-        server_last(c->http);
-    }
     /* A connection that sends nothing at first is not better than a slow header. */
     deadline_init(&c->deadline, on_idle_deadline, c);
-    deadline_set(&c->deadline, p->current->header);
+    if (leave_has_begun(&p->leave)) {
+        conn_drain(c);
+    } else {
+        deadline_set(&c->deadline, p->current->header);
+    }
 }

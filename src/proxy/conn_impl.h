@@ -22,6 +22,8 @@ enum conn_state {
 
 /* How long a client is given to close its side after the last answer. */
 #define CONN_LINGER_MS 2000
+/* How long a client that has said nothing yet is given while the daemon is stopping. */
+#define CONN_FIRST_MS 1000
 
 struct conn {
     struct conn_node node;
@@ -31,6 +33,7 @@ struct conn {
     struct addr peer;
     struct addr client;    /* peer, or from the PROXY header */
     bool client_known;     /* `client` is one that sites may judge by */
+    bool has_asked;        /* a request has begun, at any time */
     struct stream *stream; /* owned until http takes it; then borrowed */
     struct server *http;   /* owned; NULL before */
     struct list exchanges;

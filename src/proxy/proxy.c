@@ -20,14 +20,6 @@
 /* Idle connections looked at, each time that there is too little memory. */
 #define SHED_MAX 256
 
-struct listening {
-    struct list node;
-    struct proxy *proxy;
-    struct listener *listener; /* owned */
-    int fd;                    /* borrowed */
-    enum proxy_port port;
-};
-
 static void on_turn_end(void *arg)
 {
     (void)arg;
@@ -77,6 +69,7 @@ struct proxy *proxy_new(const struct proxy_env *env)
                               .arg = p};
     p->upstream = upstream_new(&up);
     loop_hook_add(p->loop, &p->flush_logs, on_turn_end, p);
+    leave_init(&p->leave, p);
     return p;
 }
 
@@ -88,7 +81,7 @@ void proxy_free(struct proxy *p)
     LIST_EACH (&p->listeners, it, tmp) {
         proxy_unlisten(p, CONTAINER_OF(it, struct listening, node)->fd);
     }
-    p->draining = false; /* nobody is told any more */
+    leave_fini(&p->leave); /* nobody is told any more */
     proxy_cut(p);
     loop_turn(p->loop, false);
     proxy_settings_unref(p->current);
@@ -199,32 +192,5 @@ void proxy_unlisten(struct proxy *p, int fd)
             listener_free(l->listener);
             free(l);
         }
-    }
-}
-
-void proxy_drain(struct proxy *p)
-{
-    p->draining = true;
-    upstream_close_idle(p->upstream);
-    LIST_EACH (&p->conns, it, tmp) {
-        conn_drain(CONTAINER_OF(it, struct conn_node, list)->conn);
-    }
-    if (p->conn_count == 0) {
-        proxy_conn_gone(p);
-    }
-}
-
-void proxy_cut(struct proxy *p)
-{
-    while (!list_is_empty(&p->conns)) {
-        conn_close(LIST_FIRST(&p->conns, struct conn_node, list)->conn, WHY_DRAIN_DEADLINE);
-    }
-}
-
-void proxy_conn_gone(struct proxy *p)
-{
-    if (p->draining && p->conn_count == 0 && !p->drained) {
-        p->drained = true;
-        p->env.drained(p->env.arg);
     }
 }

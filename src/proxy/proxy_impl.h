@@ -4,6 +4,7 @@
 #define HIVEDOOR_SRC_PROXY_PROXY_IMPL_H
 
 #include "base/list.h"
+#include "leave.h"
 #include "proxy/pressure.h"
 #include "proxy/proxy.h"
 #include "tls/tls_stream.h"
@@ -31,8 +32,7 @@ struct proxy {
     struct list listeners;
     struct list conns;
     uint32_t conn_count;
-    bool draining;
-    bool drained;
+    struct leave leave;
     struct list challenges; /* asked of the folder, not answered yet */
     uint32_t challenge_id;
     struct deadline_class *deadlines[PROXY_DEADLINES_MAX]; /* owned, one a duration */
@@ -42,17 +42,23 @@ struct proxy {
     struct loop_hook flush_logs;
 };
 
+struct listening {
+    struct list node; /* in proxy.listeners */
+    struct proxy *proxy;
+    struct listener *listener; /* owned */
+    int fd;                    /* borrowed */
+    enum proxy_port port;
+};
+
 /* Where a connection stands in proxy.conns. */
 struct conn_node {
     struct list list;
     struct conn *conn;
+    bool is_old; /* of before the drain */
 };
 
 /* The class of a duration, made once; a table that is full gives the next longer one. */
 struct deadline_class *proxy_deadline(struct proxy *p, uint32_t ms);
 /* Whether limits.memory is reached: nothing new is begun then. Ends idle connections if so. */
 bool proxy_is_full(struct proxy *p);
-/* A connection has ended: says so to the daemon when it was the last of a drain. */
-void proxy_conn_gone(struct proxy *p);
-
 #endif

@@ -6,6 +6,8 @@
 
 #include <cmocka.h>
 
+#include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
@@ -115,6 +117,35 @@ static void test_listener_pauses(void **state)
     fd_close(&fd);
 }
 
+static void test_listener_refuses_and_keeps_its_queue(void **state)
+{
+    struct probe p = {.loop = loop_new()};
+    struct addr at;
+    int fd = bind_free(&at);
+
+    (void)state;
+    p.listener = listener_new(p.loop, fd, on_accept, &p);
+    assert_false(listener_is_waiting(p.listener));
+    int before = connect_to(&at);
+    assert_true(listener_is_waiting(p.listener));
+    listener_refuse(fd);
+    int after = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    assert_int_equal(connect(after, &at.sa, at.len), -1);
+    assert_int_equal(errno, EINPROGRESS);
+    while (p.accepted == 0) {
+        loop_turn(p.loop, true);
+    }
+    assert_false(listener_is_waiting(p.listener));
+    assert_int_equal(p.accepted, 1);
+    struct pollfd look = {.fd = after, .events = POLLOUT};
+    assert_int_equal(poll(&look, 1, 0), 0); /* neither taken nor refused */
+    fd_close(&before);
+    fd_close(&after);
+    listener_free(p.listener);
+    loop_free(p.loop);
+    fd_close(&fd);
+}
+
 static void test_listener_is_freed_by_its_callback(void **state)
 {
     struct probe p = {.loop = loop_new(), .free_at = 1};
@@ -207,6 +238,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_listener_accepts_in_batches),
         cmocka_unit_test(test_listener_pauses),
+        cmocka_unit_test(test_listener_refuses_and_keeps_its_queue),
         cmocka_unit_test(test_listener_is_freed_by_its_callback),
         cmocka_unit_test(test_listener_rests_without_descriptors),
         cmocka_unit_test(test_listener_bind_errors_and_reuse),
