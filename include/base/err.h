@@ -123,6 +123,10 @@ int err_from_errno(int errno_value);
     X(CHALLENGE_TOO_LARGE, "challenge_too_large", 502, "challenge answer too large")               \
     X(NAME_LIMIT, "name_limit", 503, "too many names of pattern sites at once")                    \
     X(NO_ENDPOINT, "no_endpoint", 503, "no endpoint of the service to be had")                     \
+    X(NOT_PINNED, "not_pinned", 503,                                                               \
+      "no address of the service belongs to the one that pin names")                               \
+    X(EXTERNAL_ANSWER, "external_answer", 503,                                                     \
+      "DNS has only addresses from outside for the service")                                       \
     X(HOLD_FULL, "hold_full", 503, "too many requests wait for the service already")               \
     X(CONNECT_REFUSED, "connect_refused", 502, "the service refused the connection")               \
     X(CONNECT_TIMEOUT, "connect_timeout", 504, "no connection within timeouts.connect")            \

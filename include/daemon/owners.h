@@ -29,6 +29,10 @@ bool owners_pin(struct owners *o, struct str service);
 /* These are its addresses now; copied. */
 void owners_set(struct owners *o, const struct addr *addrs, size_t count);
 size_t owners_count(const struct owners *o);
+/* Whether an address of it may be used, as far as names say. */
+bool owners_uses(const struct owners *o, const struct addr *addr);
+/* It has addresses, and all of them are known to be others' than the pinned service's. */
+bool owners_has_others_only(const struct owners *o);
 bool owners_has(const struct owners *o, const struct addr *addr);
 /* Says once for each two services that both answer to the name. */
 void owners_judge(struct owners *o);

@@ -9,6 +9,7 @@
 #define HIVEDOOR_DAEMON_SERVICES_H
 
 #include "base/addr.h"
+#include "base/err.h"
 #include "base/list.h"
 #include "base/str.h"
 #include "config/model.h"
@@ -31,7 +32,8 @@ struct services_set {
     /* False: none were found yet, which does not take away what an earlier keeper may have found.
      * It is told again, and sure, when it has lasted for SERVICE_DOUBT_MS. */
     bool sure;
-    bool renamed; /* told because names are known, or because they decide; nothing else */
+    enum why lack; /* without any: why; WHY_OK otherwise */
+    bool renamed;  /* told because names are known, or because they decide; nothing else */
 };
 
 struct services_events {
@@ -56,6 +58,12 @@ struct wanted *services_wanted(const struct services *s);
 /* Walks over all: *pos starts as NULL; false at the end. `out_name` is borrowed. */
 bool services_next(const struct services *s, const struct list **pos, struct str *out_name,
                    struct service_info *out_info);
+/* What requests to a service that services_next gives end with now for want of an address; WHY_OK:
+ * it has one. */
+enum why services_lack(const struct services *s, struct str name);
+/* Whether requests may go to this address of it: `pin` may leave it out. Names that a pattern made
+ * have none. */
+bool services_uses(const struct services *s, struct str name, const struct addr *addr);
 /* The task that an address belongs to, or NULL; borrowed until the loop goes on. */
 const struct task_name *services_task(const struct services *s, const struct addr *addr);
 /* Copies the resolver's counts into the process's counters. */

@@ -58,7 +58,8 @@ enum service_state {
 };
 
 /* Sorted, without duplicates, with the service's port; borrowed for the call. Called for the first
- * outcome too, even when it is an empty set, but never from inside service_new. */
+ * outcome too, even when it is an empty set, and when is_screened changes, but never from inside
+ * service_new. */
 typedef void (*service_fn)(void *arg, struct service *s, const struct addr *addrs, size_t count);
 
 /* Drops addresses that must not be used from a positive answer about `name`, in place; how many are
@@ -115,6 +116,7 @@ struct service_info {
     enum service_state state;
     enum resolver_outcome last_a; /* of the name that counts; SILENT before any answer */
     enum resolver_outcome last_aaaa;
+    bool is_screened;        /* no address, as the screen left none of what was answered last */
     uint64_t last_answer_ms; /* monotonic, of the last positive answer; 0 never */
     const struct addr *addrs;
     size_t count;

@@ -58,6 +58,9 @@ void upstream_service_unref(struct upstream_service *s);
 /* Replaces the endpoint set: addresses that stay keep their links; those that left are EP_DRAINING:
  * idle links closed at once, running exchanges left alone. Unknown names are remembered too. */
 void upstream_update(struct upstream *u, struct str name, const struct addr *addrs, size_t count);
+/* Why a service has no address when it has none: what requests end with then. WHY_NO_ENDPOINT
+ * unless it was told. */
+void upstream_lack(struct upstream *u, struct str name, enum why why);
 /* The names of a service's tasks, a line each in the order of its addresses; what is left out or
  * too long has none. */
 void upstream_name_tasks(struct upstream *u, struct str name, struct str lines);
@@ -67,8 +70,8 @@ void upstream_close_idle(struct upstream *u);
 struct lease_events {
     /* A link stands: send the request on lease_channel(). */
     void (*on_ready)(void *arg);
-    /* None could be had: WHY_NO_ENDPOINT, _HOLD_FULL, _CONNECT_REFUSED, _CONNECT_FAILED,
-     * _CONNECT_TIMEOUT, _NO_FD, _NAME_LIMIT, _UPSTREAM_CERTIFICATE, _UPSTREAM_TLS,
+    /* None could be had: WHY_NO_ENDPOINT or what upstream_lack said, _HOLD_FULL, _CONNECT_REFUSED,
+     * _CONNECT_FAILED, _CONNECT_TIMEOUT, _NO_FD, _NAME_LIMIT, _UPSTREAM_CERTIFICATE, _UPSTREAM_TLS,
      * _UPSTREAM_NOT_H2. */
     void (*on_failed)(void *arg, enum why why);
 };
@@ -98,9 +101,9 @@ struct lease_want {
  * accepted is tried for once more elsewhere, and nothing is passed over for it.
  *
  * Where nothing is left to try, or nothing is known, it waits with the others (hold_class), and
- * fails with WHY_NO_ENDPOINT when that is over. A service whose addresses were never published is
- * waited for in any case. The callbacks never come from inside the call; lease_end may be called in
- * them. Never NULL.
+ * fails with WHY_NO_ENDPOINT (see upstream_lack) when that is over. A service whose addresses were
+ * never published is waited for in any case. The callbacks never come from inside the call;
+ * lease_end may be called in them. Never NULL.
  */
 struct lease *lease_new(struct upstream_service *s, const struct lease_want *want,
                         const struct lease_events *events, void *arg);

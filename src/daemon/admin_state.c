@@ -121,7 +121,7 @@ static void write_certs(struct json *j, const struct tls_set *set)
 }
 
 /* Listed by the DNS, or only remembered; and whose it is, where that is known. */
-static void write_endpoint(struct json *j, const struct services *s,
+static void write_endpoint(struct json *j, const struct services *s, struct str name,
                            const struct service_info *info, const struct addr *a)
 {
     const struct task_name *task = services_task(s, a);
@@ -130,18 +130,25 @@ static void write_endpoint(struct json *j, const struct services *s,
     json_object(j, NULL);
     write_addr(j, "address", a);
     json_str(j, "state", is_remembered ? STR("remembered") : STR("listed"));
+    if (!services_uses(s, name, a)) {
+        json_str(j, "unused", str_of(why_label(WHY_NOT_PINNED)));
+    }
     if (task != NULL) {
         json_str(j, "task", str_of(task->text));
     }
     json_object_end(j);
 }
 
+/* `lack`: what requests end with now, WHY_OK when there is an address for them. */
 static void write_service(struct json *j, const struct services *s, struct str name,
-                          const struct service_info *info)
+                          const struct service_info *info, enum why lack)
 {
     json_object(j, NULL);
     json_str(j, "name", name);
     json_str(j, "state", str_of(service_state_text(info->state)));
+    if (lack != WHY_OK) {
+        json_str(j, "reason", str_of(why_label(lack)));
+    }
     if (info->last_answer_ms > 0) {
         json_int(j, "answered_ms_ago", (int64_t)(clock_ms() - info->last_answer_ms));
     }
@@ -152,7 +159,7 @@ static void write_service(struct json *j, const struct services *s, struct str n
     json_array_end(j);
     json_array(j, "endpoint_states");
     for (size_t k = 0; k < info->count; k++) {
-        write_endpoint(j, s, info, &info->addrs[k]);
+        write_endpoint(j, s, name, info, &info->addrs[k]);
     }
     json_array_end(j);
     json_object_end(j);
@@ -166,13 +173,13 @@ static void write_services(struct json *j, const struct services *s)
 
     json_array(j, "services");
     while (services_next(s, &pos, &name, &info)) {
-        write_service(j, s, name, &info);
+        write_service(j, s, name, &info, services_lack(s, name));
     }
     json_array_end(j);
     pos = NULL;
     json_array(j, "pattern_services");
     while (wanted_next(services_wanted(s), &pos, &name, &info)) {
-        write_service(j, s, name, &info);
+        write_service(j, s, name, &info, info.count > 0 ? WHY_OK : WHY_NO_ENDPOINT);
     }
     json_array_end(j);
 }

@@ -7,6 +7,7 @@
 #include "base/mem.h"
 
 struct kept {
+    bool is_empty;
     size_t len;
     char bytes[];
 };
@@ -51,6 +52,7 @@ static struct kept *write_down(const struct wire_msg *m)
     buf_init(&out, WIRE_MAX);
     REQUIRE(wire_encode(&copy, &out) == OK);
     struct kept *k = mem_new(sizeof(*k) + buf_len(&out));
+    k->is_empty = m->addr_count == 0;
     k->len = buf_len(&out);
     memcpy(k->bytes, buf_ptr(&out), k->len);
     buf_fini(&out);
@@ -60,16 +62,18 @@ static struct kept *write_down(const struct wire_msg *m)
 
 int endpoint_cache_put(struct endpoint_cache *c, const struct wire_msg *m, struct str *out_bytes)
 {
+    const struct kept *known = map_get(c->map, m->name);
+
     if (m->flag == WIRE_ENDPOINTS_FORGET) {
         free(map_remove(c->map, m->name));
         *out_bytes = STR("");
         return OK;
     }
-    if (m->flag == WIRE_ENDPOINTS_NONE && map_get(c->map, m->name) != NULL) {
+    if (m->flag == WIRE_ENDPOINTS_NONE && known != NULL && !known->is_empty) {
         *out_bytes = STR(""); /* what an earlier keeper found stands */
         return OK;
     }
-    if (map_count(c->map) >= ENDPOINT_CACHE_MAX && map_get(c->map, m->name) == NULL) {
+    if (map_count(c->map) >= ENDPOINT_CACHE_MAX && known == NULL) {
         return ERR_LIMIT;
     }
     struct kept *k = write_down(m);

@@ -170,16 +170,19 @@ static uint64_t figure(const struct totals *t, struct str service, struct str en
 }
 
 /* ", listed, task web.3": what the DNS says of an address; nothing of one that it is not asked. */
-static struct str said_of(struct explain *e, const struct service_info *info, const struct addr *a)
+static struct str said_of(struct explain *e, struct str service, const struct service_info *info,
+                          const struct addr *a)
 {
     const struct task_name *task = services_task(e->view->services, a);
+    bool is_used = services_uses(e->view->services, service, a);
 
     if (info == NULL) {
         return STR("");
     }
-    return arena_printf(&e->arena, ", %s%s%s",
+    return arena_printf(&e->arena, ", %s%s%s%s%s",
                         service_is_remembered(info->service, a) ? "remembered" : "listed",
-                        task != NULL ? ", task " : "", task != NULL ? task->text : "");
+                        task != NULL ? ", task " : "", task != NULL ? task->text : "",
+                        is_used ? "" : ", not used: ", is_used ? "" : why_label(WHY_NOT_PINNED));
 }
 
 static void endpoints(struct explain *e, struct str service, const struct service_info *info,
@@ -193,7 +196,7 @@ static void endpoints(struct explain *e, struct str service, const struct servic
 
     for (size_t i = 0; i < count; i++) {
         struct str at = str_of(addr_print(&addrs[i], text));
-        struct str said = said_of(e, info, &addrs[i]);
+        struct str said = said_of(e, service, info, &addrs[i]);
         line(e, "endpoint",
              "%s, %" PRIu64 " requests sent, %" PRIu64 " running, %" PRIu64 " failures%.*s", text,
              figure(sent, service, at), figure(active, service, at), figure(failed, service, at),
@@ -223,6 +226,18 @@ static bool find_service(const struct explain *e, struct str name, struct servic
     return false;
 }
 
+/* What to look at when a service has no address. */
+static const char *advice(enum why lack)
+{
+    if (lack == WHY_NOT_PINNED) {
+        return "its tasks must be of the service that \"pin\" names, as DNS (PTR) tells it";
+    }
+    if (lack == WHY_EXTERNAL_ANSWER) {
+        return "no task has this name; if it is meant to lead outside, write \"external: true\"";
+    }
+    return "a task must run, be healthy, and share a network with the door";
+}
+
 static void to_service(struct explain *e, struct str name)
 {
     struct service_info info;
@@ -238,9 +253,10 @@ static void to_service(struct explain *e, struct str name)
         line(e, "", "last found %" PRIu64 " ms ago", clock_ms() - info.last_answer_ms);
     }
     endpoints(e, name, &info, info.addrs, info.count);
-    if (info.count == 0) {
-        line(e, "", "a task must run, be healthy, and share a network with the door");
-        line_answer(e, WHY_NO_ENDPOINT);
+    enum why lack = services_lack(e->view->services, name);
+    if (lack != WHY_OK) {
+        line(e, "", "%s", advice(lack));
+        line_answer(e, lack);
     } else {
         line(e, "answer", "what the service answers");
     }

@@ -36,6 +36,7 @@ static void on_addrs(void *arg, struct str name, const struct services_set *set)
         .id = WIRE_ENDPOINTS,
         .flag = set->sure ? WIRE_ENDPOINTS_SET : WIRE_ENDPOINTS_NONE,
         .name = name,
+        .request = set->lack,
         .text = set->names,
         .addrs = set->addrs,
         .addr_count = set->count < WIRE_ADDRS_MAX ? set->count : WIRE_ADDRS_MAX,

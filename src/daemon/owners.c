@@ -167,6 +167,16 @@ static bool is_used(const struct owners *o, const struct task_name *t)
     return o->pin == NULL || (t != NULL && t->is_task && strcmp(t->service, o->pin) == 0);
 }
 
+bool owners_uses(const struct owners *o, const struct addr *addr)
+{
+    return is_used(o, tasks_of(o->tasks, addr));
+}
+
+bool owners_has_others_only(const struct owners *o)
+{
+    return o->count > 0 && o->unused == o->count;
+}
+
 static void refuse(struct owners *o, const struct addr *a, const struct task_name *t)
 {
     char text[ADDR_TEXT_MAX];

@@ -31,6 +31,7 @@ struct item {
     bool is_external;      /* addresses outside our networks are taken: which group it is of */
     bool external_is_said; /* that such addresses came and were refused */
     bool is_renamed;       /* tasks' names are known that were not told */
+    enum why lack;         /* as told last */
     size_t remembered;
     struct owners *owners;
     uint64_t *cell;
@@ -63,6 +64,18 @@ static struct item *item_of(struct list *node)
     return CONTAINER_OF(node, struct item, node);
 }
 
+/* Why it has no address that may be used. */
+static enum why lack_of(const struct item *it)
+{
+    struct service_info info;
+
+    service_info(it->service, &info);
+    if (info.is_screened) {
+        return WHY_EXTERNAL_ANSWER;
+    }
+    return owners_has_others_only(it->owners) ? WHY_NOT_PINNED : WHY_NO_ENDPOINT;
+}
+
 static void on_doubt_over(void *arg)
 {
     struct services *s = arg;
@@ -71,7 +84,7 @@ static void on_doubt_over(void *arg)
         struct item *item = item_of(it);
         if (item->held) {
             item->held = false;
-            struct services_set none = {.sure = true, .names = STR("")};
+            struct services_set none = {.sure = true, .names = STR(""), .lack = lack_of(item)};
             s->events->on_endpoints(s->arg, item->name, &none);
         }
     }
@@ -92,7 +105,8 @@ static void publish(struct item *it, bool renamed)
     it->is_renamed = false;
     it->found = it->found || count > 0;
     it->held = !it->found && clock_ms() - s->started_ms < SERVICE_DOUBT_MS;
-    struct services_set set = {addrs, count, buf_str(&names), !it->held, renamed};
+    it->lack = count > 0 ? WHY_OK : lack_of(it);
+    struct services_set set = {addrs, count, buf_str(&names), !it->held, it->lack, renamed};
     s->events->on_endpoints(s->arg, it->name, &set);
     buf_fini(&names);
     free(addrs);
@@ -379,6 +393,7 @@ static void item_new(struct services *s, const struct model_target *t)
     it->wanted = true;
     it->owners = owners_new(s->tasks, s->slot, it->name);
     (void)owners_pin(it->owners, t->pin);
+    it->lack = WHY_NO_ENDPOINT;
     it->cell = gauge_of(s, it->name);
     list_push_back(&s->items, &it->node);
     (void)map_put(s->by_name, it->name, it);
@@ -529,6 +544,20 @@ bool services_next(const struct services *s, const struct list **pos, struct str
     *out_name = it->name;
     service_info(it->service, out_info);
     return true;
+}
+
+enum why services_lack(const struct services *s, struct str name)
+{
+    const struct item *it = map_get(s->by_name, name);
+
+    return it != NULL ? it->lack : WHY_NO_ENDPOINT;
+}
+
+bool services_uses(const struct services *s, struct str name, const struct addr *addr)
+{
+    const struct item *it = map_get(s->by_name, name);
+
+    return it == NULL || owners_uses(it->owners, addr);
 }
 
 const struct task_name *services_task(const struct services *s, const struct addr *addr)

@@ -267,6 +267,22 @@ static void build_patterns(struct status *s, const struct figures *f, const stru
     map_free(seen);
 }
 
+/* What DNS says of the service, or why an address or all of them are not used. */
+static void state_cell(struct status *s, const struct services *services, struct str name,
+                       const struct service_info *info, const struct addr *a)
+{
+    enum why lack = services_lack(services, name);
+
+    if (a != NULL && !services_uses(services, name, a)) {
+        cell(s, STATUS_ENDPOINTS, STATUS_WARN, str_of(why_label(WHY_NOT_PINNED)));
+    } else if (a == NULL && lack == WHY_EXTERNAL_ANSWER) {
+        cell(s, STATUS_ENDPOINTS, STATUS_BAD, str_of(why_label(lack)));
+    } else {
+        cell(s, STATUS_ENDPOINTS, service_level(info->state),
+             str_of(service_state_text(info->state)));
+    }
+}
+
 static void build_endpoints(struct status *s, const struct admin_view *view)
 {
     struct figures f[FIGURES];
@@ -287,8 +303,7 @@ static void build_endpoints(struct status *s, const struct admin_view *view)
                 at = str_of(addr_print(&info.addrs[i], text));
             }
             cell(s, STATUS_ENDPOINTS, STATUS_PLAIN, name);
-            cell(s, STATUS_ENDPOINTS, service_level(info.state),
-                 str_of(service_state_text(info.state)));
+            state_cell(s, view->services, name, &info, i < info.count ? &info.addrs[i] : NULL);
             endpoint_row(s, f, name, at);
         }
     }

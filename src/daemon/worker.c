@@ -171,9 +171,12 @@ static void on_endpoints(void *arg, const struct wire_msg *m, int *fds)
 {
     struct worker *w = arg;
     struct addr *addrs = mem_array(m->addr_count, sizeof(*addrs));
+    bool is_special = m->request == WHY_NOT_PINNED || m->request == WHY_EXTERNAL_ANSWER;
 
     (void)fds;
     wire_addrs(m, addrs);
+    upstream_lack(proxy_upstream(w->proxy), m->name,
+                  is_special ? (enum why)m->request : WHY_NO_ENDPOINT);
     upstream_update(proxy_upstream(w->proxy), m->name, addrs, m->addr_count);
     upstream_name_tasks(proxy_upstream(w->proxy), m->name, m->text);
     free(addrs);

@@ -26,6 +26,7 @@ struct lane {
     enum lane_state state;
     bool is_open; /* a question is on its way */
     enum resolver_outcome last;
+    bool is_screened;   /* ... had addresses, of which the screen left none */
     struct addr *addrs; /* owned */
     size_t count;
     uint64_t doubt_ends_ms;
@@ -78,6 +79,11 @@ static bool lane_is_good(const struct lane *lane)
 static bool lane_is_broken(const struct lane *lane)
 {
     return lane->last == RESOLVER_SILENT || lane->last == RESOLVER_SERVFAIL;
+}
+
+static bool lane_is_screened(const struct lane *lane)
+{
+    return lane->is_screened;
 }
 
 static bool lane_has_addrs(const struct lane *lane)
@@ -153,6 +159,7 @@ static void lane_learn(struct lane *lane, const struct addr *addrs, size_t count
     if (count == 0) {
         free(copy);
         lane->last = RESOLVER_EMPTY;
+        lane->is_screened = true;
         if (rules->screened_is_doubt) {
             lane_doubt(lane);
         } else {
@@ -292,6 +299,7 @@ static void on_answer(void *arg, enum resolver_outcome outcome, const struct add
 
     lane->is_open = false;
     lane->last = outcome;
+    lane->is_screened = false;
     if (outcome == RESOLVER_ANSWER) {
         lane_learn(lane, addrs, count);
         a->last_answer_ms = lane_is_good(lane) ? clock_ms() : a->last_answer_ms;
@@ -458,6 +466,7 @@ void asked_info(const struct asked *a, struct service_info *out_info)
         .state = a->state,
         .last_a = stage->lanes[0].last,
         .last_aaaa = stage->lanes[1].last,
+        .is_screened = a->count == 0 && asked_any(a, lane_is_screened),
         .last_answer_ms = a->last_answer_ms,
         .addrs = a->addrs,
         .count = a->count,

@@ -28,6 +28,7 @@ struct service {
     struct service_spec spec; /* spec.name is name->text */
     struct timer first;       /* what others know already is told after service_new */
     bool is_told;
+    bool is_screened; /* as last told */
     struct set published;
     struct set remembered; /* as last told */
     struct set forgotten;  /* remembered, but dead for us; without a port */
@@ -108,8 +109,10 @@ static void update(struct service *s)
             remembered.addrs[remembered.count++] = addr;
         }
     }
-    bool is_news = set_take(&s->published, now) || !s->is_told;
+    bool is_news = !s->is_told || s->is_screened != info.is_screened;
+    is_news = set_take(&s->published, now) || is_news;
     s->is_told = true;
+    s->is_screened = info.is_screened;
     if (set_take(&s->remembered, remembered) && s->spec.on_remembered != NULL) {
         s->spec.on_remembered(s->spec.arg, s->remembered.addrs, s->remembered.count);
     }

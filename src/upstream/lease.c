@@ -274,6 +274,12 @@ static void on_room_go(void *arg)
     set_state(arg, LEASE_STARTING);
 }
 
+/* Dead addresses are no reason of their own: there are some. */
+static enum why lack_of(const struct lease *l)
+{
+    return upstream_service_endpoints(l->service) > 0 ? WHY_NO_ENDPOINT : l->service->lack;
+}
+
 /* Waited in vain: what stopped the last attempt, if there was one, is a detail. */
 static void on_room_over(void *arg)
 {
@@ -281,7 +287,7 @@ static void on_room_over(void *arg)
     if (l->last_why != WHY_NO_ENDPOINT && l->detail[0] == '\0') {
         l->detail = why_label(l->last_why);
     }
-    fail(l, WHY_NO_ENDPOINT);
+    fail(l, lack_of(l));
 }
 
 static const struct hold_guest_events guest_events = {
@@ -358,7 +364,7 @@ static void on_step(void *arg)
     if (l->state == LEASE_STARTING && is_worth_waiting(l)) {
         wait_in_room(l);
     } else if (l->state == LEASE_STARTING) {
-        fail(l, l->last_why);
+        fail(l, l->last_why == WHY_NO_ENDPOINT ? lack_of(l) : l->last_why);
     }
 }
 

@@ -40,6 +40,7 @@ struct upstream_service {
     char *label;               /* what its series are called, owned: the name, or a pattern */
     uint64_t hurried_ms;       /* when the keeper was asked last to look again */
     bool is_literal;           /* its endpoint is fixed: no DNS to hurry */
+    enum why lack;             /* what requests end with while it has no address */
     struct endpoint_set *set;  /* NULL until the first was published */
     struct balance balance;    /* of its endpoints */
     struct retry_budget retries;

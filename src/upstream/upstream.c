@@ -49,6 +49,7 @@ struct upstream_service *upstream_service_new(struct upstream *u, struct map *ho
     u->rng += 2; /* stays odd */
     s->balance = (struct balance){.rng = u->rng, .turn = u->rng};
     s->label = str_dup(label);
+    s->lack = WHY_NO_ENDPOINT;
     retry_budget_init(&s->retries);
     hold_room_init(&s->room, u->hold_pause, u->env.slot, &room_events, s);
     list_init(&s->made);
@@ -156,6 +157,11 @@ void upstream_service_unref(struct upstream_service *s)
 void upstream_update(struct upstream *u, struct str name, const struct addr *addrs, size_t count)
 {
     upstream_service_set(find(u, name), addrs, count);
+}
+
+void upstream_lack(struct upstream *u, struct str name, enum why why)
+{
+    find(u, name)->lack = why;
 }
 
 void upstream_service_set(struct upstream_service *s, const struct addr *addrs, size_t count)

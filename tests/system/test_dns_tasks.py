@@ -24,9 +24,18 @@ def tasks_of(dns, ips, *services):
         dns.set_ptr(ip, f"{service}.{slot}.{ID}.net1")
 
 
-def door_of(door, dns, tasks, **site):
+def door_of(door, dns, tasks, wait="5s", **site):
     to = f"http://web:{tasks.port}"
-    return door(names=["a.test"], dns=dns, sites={"a.test": {"to": to, **site} if site else to})
+    return door(names=["a.test"], dns=dns, sites={"a.test": {"to": to, **site} if site else to},
+                extra={"hold": {"wait": wait}})
+
+
+def explain(d):
+    return d.run("explain", "https://a.test/", "-c", d.config).stdout
+
+
+def status(d):
+    return d.run("status", "-c", d.config).stdout
 
 
 def states(d):
@@ -104,9 +113,16 @@ def test_pin_keeps_to_one_service(door, docker):
 def test_pin_without_any_name_serves_nobody(door, docker):
     with Tasks(1) as tasks:
         docker.set("tasks.web", a=tasks.ips)
-        d = door_of(door, docker, tasks, pin="web")
+        d = door_of(door, docker, tasks, wait="0s", pin="web")
         d.wait_log("endpoint_not_pinned")
-        assert d.get("a.test")[0] == 503
+        until(lambda: d.state()["services"][0]["reason"] == "not_pinned", "told")
+        until(lambda: b"not_pinned" in d.get("a.test")[2], "and by the workers")
+        assert d.wait_log("access", reason="not_pinned")[0]["status"] == 503
+        [service] = d.state()["services"]
+        assert service["reason"] == service["endpoint_states"][0]["unused"] == "not_pinned"
+        said = explain(d)
+        assert "listed, not used: not_pinned" in said and "503, reason not_pinned" in said
+        assert "not_pinned" in status(d)
 
 
 def test_an_address_from_outside_is_refused(door, docker):
@@ -121,6 +137,24 @@ def test_an_address_from_outside_is_refused(door, docker):
         until(lambda: states(d)[tasks.ips[0]][0] == "remembered", "a doubt, no more")
         assert answers(d) == set(tasks.ips)
         assert d.metric("endpoints_refused_total", cause="external") >= 1
+
+
+def test_nothing_but_answers_from_outside(door, docker):
+    with Tasks(1) as tasks:
+        d = door_of(door, docker, tasks, wait="0s")
+        assert d.get("a.test")[0] == 503
+        d.wait_log("access", reason="no_endpoint")
+        docker.set("web", a=["198.51.100.8"])
+        d.wait_log("endpoint_external")
+        until(lambda: d.state()["services"][0]["reason"] == "external_answer", "told")
+        until(lambda: b"external_answer" in d.get("a.test")[2], "and by the workers")
+        assert d.wait_log("access", reason="external_answer")[0]["status"] == 503
+        said = explain(d)
+        assert "503, reason external_answer" in said and "external: true" in said
+        assert "external_answer" in status(d)
+        docker.set("tasks.web", a=tasks.ips)
+        until(lambda: answers(d, count=1) == set(tasks.ips), "and then it has a task")
+        assert "reason" not in d.state()["services"][0]
 
 
 def test_external_takes_what_is_outside(door, docker):

@@ -339,6 +339,7 @@ static size_t drop_six(void *arg, struct str name, struct addr *addrs, size_t co
 static void test_service_of_tasks_only_is_screened(void **state)
 {
     struct scene t;
+    struct service_info info;
 
     (void)state;
     setup(&t, "127.0.0.1");
@@ -355,9 +356,16 @@ static void test_service_of_tasks_only_is_screened(void **state)
     dns_script_addrs(t.dns, "tasks.pr1_web", RESOLVER_A, "10.0.6.1");
     WAIT_FOR(&t, t.published == 2);
     assert_string_equal(t.set, "");
-    assert_int_equal(state_of(&t), SERVICE_ABSENT);
-    dns_script_addrs(t.dns, "tasks.pr1_web", RESOLVER_A, "10.0.0.3");
+    service_info(t.s, &info);
+    assert_int_equal(info.state, SERVICE_ABSENT);
+    assert_true(info.is_screened);
+    /* No answer at all is another reason, and is told. */
+    dns_script_kind(t.dns, "tasks.pr1_web", RESOLVER_A, SCRIPT_NXDOMAIN);
     WAIT_FOR(&t, t.published == 3);
+    service_info(t.s, &info);
+    assert_false(info.is_screened);
+    dns_script_addrs(t.dns, "tasks.pr1_web", RESOLVER_A, "10.0.0.3");
+    WAIT_FOR(&t, t.published == 4);
     assert_string_equal(t.set, "10.0.0.3:5000");
     assert_int_equal(asked(&t, "pr1_web"), 0);
     teardown(&t);

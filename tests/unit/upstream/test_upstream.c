@@ -512,12 +512,13 @@ static void test_upstream_waits_for_the_first_addresses(void **state)
     WAIT_FOR(&r, site_read(&s, 0) > 0);
     use_fini(&u);
 
-    /* A name known to have no address fails at once. */
+    /* A name known to have no address fails at once, with the reason that was told. */
+    upstream_lack(r.up, NAME, WHY_NOT_PINNED);
     publish(&r, NULL, NULL);
     use_begin(&u, &r, false);
     loop_turn(r.loop, false);
     assert_int_equal(u.failed, 1);
-    assert_int_equal(u.why, WHY_NO_ENDPOINT);
+    assert_int_equal(u.why, WHY_NOT_PINNED);
     use_fini(&u);
     rig_fini(&r);
     site_fini(&s);
