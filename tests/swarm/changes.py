@@ -1,25 +1,26 @@
 # SPDX-License-Identifier: MIT
-"""What changes in a Swarm while a load runs, and the report of how it was borne."""
+"""What changes in a Swarm while a load runs."""
 import json
 import os
 import time
+from dataclasses import dataclass
 
-from images import ROOT
 from shell import wait_for
 
 BUSY = "busy"
 TASKS = 3
+NOBODY = 8  # seconds without a task: more than hold.wait
 
 
 class Busy:
-    """The service `busy`: three tasks, seen by DNS alone."""
+    """The service `busy`: three tasks, seen by DNS alone; `manners` as in services/busy.py."""
 
-    def __init__(self, engine, image, network):
+    def __init__(self, engine, image, network, manners="polite"):
         self.engine = engine
         engine.docker("service", "create", "--detach", "--name", BUSY, "--network", network,
                       "--replicas", TASKS, "--endpoint-mode", "dnsrr", "--stop-grace-period", "10s",
                       "--restart-delay", "1s", "--update-parallelism", "1", "--update-delay", "0s",
-                      "--no-resolve-image", "--entrypoint", "/usr/bin/python3 /busy.py", image)
+                      "--env", f"MANNERS={manners}", "--no-resolve-image", "--entrypoint", "/usr/bin/python3 /busy.py", image)
         wait_for("the tasks run", lambda: len(self.containers()) == TASKS, 60, every=0.2)
 
     def containers(self):
@@ -32,6 +33,13 @@ class Busy:
     def scale(self, tasks):
         self.engine.docker("service", "scale", "--detach", f"{BUSY}={tasks}")
         wait_for("the tasks run", lambda: len(self.containers()) == tasks, 60, every=0.2)
+
+    def vanish(self):
+        """No task at all, for longer than requests are held; then three again."""
+        self.scale(0)
+        end = time.monotonic() + NOBODY
+        wait_for("requests are answered 503", lambda: time.monotonic() > end, NOBODY + 5)
+        self.scale(TASKS)
 
     def kill(self):
         """One task dies without warning; ends when another stands in its place."""
@@ -61,50 +69,37 @@ def update(engine, service, *options):
              and state().get("State") == "completed", 180, every=0.2)
 
 
-def changes(load, busy, renew, *, updates, renewals):
-    """All that a service goes through: updates of both kinds, scaling, kills, renewals."""
-    for number in range(updates):
+@dataclass
+class Amount:
+    """How much of each change a scene has."""
+    updates: int
+    renewals: int = 0
+    scalings: int = 1
+    kills: int = 1
+    vanishings: int = 0
+
+
+def changes(note, busy, renew, amount):
+    """All that a service goes through. `note` is told what comes."""
+    for number in range(amount.updates):
         order = ("start-first", "stop-first")[number % 2]
-        load.note(f"update {number + 1}, {order}")
+        note(f"update {number + 1}, {order}")
         busy.update(order)
-        if number < renewals:
-            load.note(f"renewal {number + 1}")
+        if number < amount.renewals:
+            note(f"renewal {number + 1}")
             renew()
-    load.note("scaling up")
-    busy.scale(TASKS + 2)
-    load.note("scaling down")
-    busy.scale(TASKS)
-    load.note("kill")
-    load.killed()
-    busy.kill()
-
-
-def spread(times):
-    """The middle one and the worst."""
-    ordered = sorted(times) or [0.0]
-    return f"{ordered[len(ordered) // 2]:.2f} s, worst {ordered[-1]:.2f} s"
-
-
-def report(name, load, watch):
-    """A line for the terminal and an entry under build/; gives what was measured."""
-    known = [a for a in load.first if a in watch.added]
-    shared = {
-        "door": name, "seconds": round(time.monotonic() - load.begin, 1),
-        "sent": sum(load.sent.values()), "failed": len(load.failures),
-        "unserved_with_retry_after": sum(load.unserved.values()),
-        "streams_cut_as_must_be": len(load.cut), "slowest_ms": round(load.slowest * 1000),
-        "in_dns_until_first_answer": spread(load.first[a] - watch.added[a] for a in known
-                                            if watch.added[a] > load.begin),
-        "out_of_dns_until_last_answer": spread(load.last[a] - watch.removed[a] for a in known
-                                               if a in watch.removed),
-        "failures": [str(f) for f in load.failures[:50]],
-    }
-    folder = ROOT / "build" / "swarm"
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / f"{name}.json").write_text(json.dumps(shared, indent=2) + "\n")
-    print("".join(f"\n  {key:30} {value}" for key, value in shared.items() if key != "failures"))
-    print("\n".join(shared["failures"]))
-    return shared
+    for _ in range(amount.scalings):
+        note("scaling up")
+        busy.scale(TASKS + 2)
+        note("scaling down")
+        busy.scale(TASKS)
+    for number in range(amount.kills):
+        note(f"kill {number + 1}")
+        busy.kill()
+    for number in range(amount.vanishings):
+        note(f"no task {number + 1}")
+        busy.vanish()
+    note("the end")
 
 
 def long_form():

@@ -45,7 +45,9 @@ def engine(request):
     try:
         running.start()
         request.config.stash[ENGINE] = running
-        running.docker("network", "create", "--driver", "overlay", "--attachable", NETWORK)
+        # So wide that no address comes back within a run: each one is one task.
+        running.docker("network", "create", "--driver", "overlay", "--attachable",
+                       "--subnet", "10.94.0.0/16", NETWORK)
         images.import_base(running)
         yield running
     finally:

@@ -41,9 +41,13 @@ class Engine:
         self.docker("swarm", "init", "--advertise-addr", self.network.address)
 
     def docker(self, *argv, **options):
-        env = dict(os.environ, DOCKER_HOST=self.socket, DOCKER_BUILDKIT="0",
-                   DOCKER_CONFIG=str(self.scratch / "client"), **options.pop("env", {}))
+        env = dict(os.environ, **self.environment(), **options.pop("env", {}))
         return run(self.client, *argv, env=env, **options)
+
+    def environment(self):
+        """What leads the client to this engine."""
+        return {"DOCKER_HOST": self.socket, "DOCKER_BUILDKIT": "0",
+                "DOCKER_CONFIG": str(self.scratch / "client")}
 
     def log(self):
         """The last words of the engine, for a failure's report."""

@@ -3,8 +3,8 @@
 
 `Load(connect)` runs until `stop()`. `connect()` gives a new socket to the door, TLS and all.
 A request that fails because a kept connection ended before its first byte is sent once more on a
-new one, as RFC 9112 section 9.3.1 lets clients do. An answer of 503 with Retry-After is counted
-apart: it is what a client is owed where no task lives.
+new one, as RFC 9112 section 9.3.1 lets clients do. An answer of 503 with Retry-After is kept apart:
+it is what a client is owed where no task lives. `verdict.py` says what of it must be.
 """
 import base64
 import hashlib
@@ -17,7 +17,7 @@ from collections import Counter
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException
 
-THREADS = 48
+THREADS = 160  # requests may wait for seconds while nothing is up
 PIECE = bytes(range(256)) * 16
 DOWNLOAD = 3  # seconds
 RATES = {"get": 20, "post": 5, "download": 1 / 3}  # a second
@@ -26,30 +26,45 @@ RATES = {"get": 20, "post": 5, "download": 1 / 3}  # a second
 class Wrong(Exception):
     """An answer came, and it is not the right one."""
 
+    def __init__(self, what, status=0):
+        super().__init__(what)
+        self.status = status
+
 
 @dataclass
 class Failure:
-    at: float
-    took: float
+    """A request that was not answered as it should; times of time.monotonic()."""
+    begin: float
+    end: float
     kind: str
     what: str
     during: str
+    task: str  # that had begun to answer, or ""
+    status: int  # of the answer, if one came
+    at: float = 0  # seconds since the load began
 
     def __str__(self):
-        return f"{self.at:8.2f} s {self.kind}, after {self.took:.2f} s: {self.what} [{self.during}]"
+        return (f"{self.at:8.2f} s {self.kind}, after {self.end - self.begin:.2f} s: {self.what[:90]} "
+                f"[{self.during}]")
+
+
+def task_of(head):
+    """The X-Task of a head."""
+    fields = (line.partition(b":") for line in head.split(b"\r\n"))
+    return next((v.strip().decode() for n, _, v in fields if n.lower() == b"x-task"), "")
 
 
 class Load:
     def __init__(self, connect, host):
         self.connect, self.host = connect, host
         self.begin = time.monotonic()
-        self.sent, self.good, self.unserved = Counter(), Counter(), Counter()
-        self.failures, self.cut = [], []
+        self.sent, self.good = Counter(), Counter()
+        self.failures, self.unserved = [], []  # unserved: 503 with Retry-After
         self.first, self.last = {}, {}  # address of a task: time of its answers
         self.clients = set()  # addresses that services were told
         self.slowest = 0.0
         self.during = "nothing"
-        self.kills, self.tunnels_end = [], False
+        self.local = threading.local()  # the task that answers this thread's request
         self.idle, self.lock, self.ended = queue.LifoQueue(), threading.Lock(), threading.Event()
         self.work = queue.Queue()
         self.threads = [threading.Thread(target=self._worker) for _ in range(THREADS)]
@@ -62,10 +77,6 @@ class Load:
     def note(self, what):
         """What the Swarm does now, for the failures' records."""
         self.during = what
-
-    def killed(self):
-        """A task dies now without warning: answers under way on it end with it."""
-        self.kills.append(time.monotonic())
 
     def stop(self):
         self.ended.set()
@@ -86,30 +97,23 @@ class Load:
             self._measured(task[0], getattr(self, "_" + task[0]))
 
     def _measured(self, kind, request):
-        begin = time.monotonic()
+        begin, during, self.local.task = time.monotonic(), self.during, ""
         with self.lock:
             self.sent[kind] += 1
-        during = self.during
         try:
-            outcome = request()
-        except (OSError, HTTPException, Wrong, ValueError) as error:
-            self._failed(kind, begin, repr(error), during)
-            return
+            outcome, error = request(), None
+        except (OSError, HTTPException, Wrong, ValueError) as raised:
+            outcome, error = None, raised
+        end = time.monotonic()
         with self.lock:
-            (self.good if outcome else self.unserved)[kind] += 1
-            if kind in ("get", "post"):
-                self.slowest = max(self.slowest, time.monotonic() - begin)
-
-    def _failed(self, kind, begin, what, during):
-        now = time.monotonic()
-        failure = Failure(begin - self.begin, now - begin, kind, what, f"{during}; {self.during}")
-        # What had begun to come from a killed task cannot be had again from another.
-        streams = kind in ("download", "websocket")
-        excused = streams and any(begin < at < now for at in self.kills)
-        # A door that is replaced gives tunnels drain.timeout and no more.
-        excused = excused or kind == "websocket" and self.tunnels_end
-        with self.lock:
-            (self.cut if excused else self.failures).append(failure)
+            if outcome:
+                self.good[kind] += 1
+                if kind in ("get", "post"):
+                    self.slowest = max(self.slowest, end - begin)
+                return
+            (self.failures if error else self.unserved).append(Failure(
+                begin, end, kind, repr(error), f"{during}; {self.during}", self.local.task,
+                getattr(error, "status", 0), begin - self.begin))
 
     def _exchange(self, method, path, body=None, fresh=False):
         """One request; gives (response, its body), on a kept connection where there is one."""
@@ -128,6 +132,7 @@ class Load:
                     raise
                 fresh = True
                 continue
+            self.local.task = response.getheader("X-Task") or ""
             content = response.read()
             if response.will_close:
                 http.close()
@@ -145,7 +150,7 @@ class Load:
         if response.status == 503 and response.getheader("Retry-After"):
             return None
         if response.status != 200:
-            raise Wrong(f"{response.status} {content[-200:]!r}")
+            raise Wrong(f"{response.status} {content[-200:]!r}", response.status)
         said, now = json.loads(content), time.monotonic()
         with self.lock:
             self.first.setdefault(said["address"], now)
@@ -190,6 +195,7 @@ class Load:
                 return None
             if b" 101 " not in status:
                 raise Wrong(status.decode(errors="replace"))
+            self.local.task = task_of(head)
             while not self.ended.wait(0.3):
                 text = os.urandom(16)
                 mask = os.urandom(4)

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Debian's nginx with the best that its configuration has for a Swarm, for comparison."""
+import os
+import signal
+
 PORT = 8443
 
 CONFIGURATION = """\
@@ -15,7 +18,7 @@ http {{
     fastcgi_temp_path {scratch}/fastcgi;
     uwsgi_temp_path {scratch}/uwsgi;
     scgi_temp_path {scratch}/scgi;
-    resolver 127.0.0.11 valid=1s ipv6=off;
+    resolver {resolver} valid=1s ipv6=off;
     resolver_timeout 2s;
     map $http_upgrade $connection_upgrade {{ default upgrade; "" ""; }}
     server {{
@@ -28,6 +31,8 @@ http {{
             proxy_http_version 1.1;
             proxy_connect_timeout 250ms;
             proxy_next_upstream error timeout http_502 http_503;
+            proxy_next_upstream_tries 3;
+            proxy_read_timeout 60s;
             proxy_set_header Host $host;
             proxy_set_header X-Forwarded-For $remote_addr;
             proxy_set_header Upgrade $http_upgrade;
@@ -38,6 +43,21 @@ http {{
 """
 
 
-def configuration(scratch, certificates, service):
-    return CONFIGURATION.format(scratch=scratch, port=PORT, certificates=certificates,
-                                service=service)
+class Nginx:
+    """It runs in an Edge. `configure` is for the first time, too; later ones need `reload`."""
+
+    def __init__(self, edge, scratch, certificates, service):
+        self.edge, self.scratch = edge, scratch
+        self.certificates, self.service = certificates, service
+
+    def configure(self, resolver="127.0.0.11"):
+        (self.scratch / "nginx.conf").write_text(CONFIGURATION.format(
+            scratch=self.scratch, port=PORT, certificates=self.certificates, service=self.service,
+            resolver=resolver))
+
+    def start(self):
+        self.edge.run(self.scratch / "out.log", "nginx", "-c", self.scratch / "nginx.conf",
+                      "-e", self.scratch / "error.log")
+
+    def reload(self):
+        os.kill(self.edge.process.pid, signal.SIGHUP)

@@ -5,13 +5,16 @@ import json
 import subprocess
 
 import pytest
-from changes import BUSY, Busy, report, update
+from changes import BUSY, Busy, update
 from edge import Edge, running, wait_for_replicas
+from events import Events
 from load import Load
 from names import Watch
+from report import keep, measured
 from shell import wait_for
 from stack import NETWORK
 from test_changes import SITE, connector
+from verdict import judge
 
 FLEET = "fleet"
 DOORS = 3
@@ -129,22 +132,24 @@ def test_fleet_is_updated_without_a_failed_request(fleet, engine, folder, balanc
     resumed(address, V1, authority, session, out=True)
     assert all(resumed(address, port, authority, session) for port in (V1, V2) * DOORS), \
         "a session of one door is good at all, behind either port"
-    watch = Watch(balancer.pid, f"tasks.{BUSY}")
+    watch, events = Watch(balancer.pid, f"tasks.{BUSY}"), Events(engine)
     loads = [Load(connector(address, port, authority), SITE) for port in (V1, V2)]
     try:
         wait_for("all kinds are answered", lambda: all(len(l.good) >= 3 for l in loads), 30)
         for load in loads:
             load.note("update of the doors")
-            load.tunnels_end = True
         update(engine, fleet, "--update-order", "start-first")
         wait_for_replicas(engine, fleet, DOORS)
     finally:
         for load in loads:
             load.stop()
         watch.stop()
-    for load, name in zip(loads, ("fleet-send-proxy", "fleet-send-proxy-v2")):
-        measured = report(name, load, watch)
-        assert not load.failures, "\n".join(measured["failures"])
+        events.stop()
+    verdicts = [judge(load, BUSY, events, tunnels_end=True) for load in loads]
+    keep("fleet", *(measured(mode, load, verdict, watch) for mode, load, verdict
+                    in zip(("send-proxy", "send-proxy-v2"), loads, verdicts)))
+    for load, verdict in zip(loads, verdicts):
+        assert not verdict.failed and not verdict.unserved, "\n".join(map(str, verdict.failed))
         assert load.clients == {engine.network.host}, "the client's address, not the balancer's"
     lines = [json.loads(line) for container in running(engine, fleet)
              for line in engine.docker("logs", container).splitlines() if '"access"' in line]

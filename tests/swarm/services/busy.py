@@ -1,14 +1,18 @@
 # SPDX-License-Identifier: MIT
-"""A service that behaves well in a Swarm: it says who answers, and ends only when nothing is left.
+"""A service that says who answers. With MANNERS=polite it behaves well in a Swarm and ends only when
+nothing is left; else it ends at SIGTERM at once, whatever runs, as most programs do.
 
 GET /            {"task", "address"}
 POST /           the same with "digest", the SHA-256 of the body
 GET /download?S  a body of known content over S seconds
 GET /echo        a WebSocket: frames come back; told to go away at SIGTERM
+
+X-Task in an answer's head is the task, as the engine's events call it.
 """
 import base64
 import hashlib
 import json
+import os
 import signal
 import socket
 import sys
@@ -50,15 +54,18 @@ class Handler(BaseHTTPRequestHandler):
         body = json.dumps({"task": socket.gethostname(),
                            "address": self.connection.getsockname()[0],
                            "forwarded_for": self.headers["X-Forwarded-For"], **more}).encode()
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(body)))
+        self.begin(200, "Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
 
+    def begin(self, status, name, value):
+        self.send_response(status)
+        self.send_header("X-Task", socket.gethostname())
+        self.send_header(name, value)
+
     def download(self, seconds):
         pieces = int(seconds * 10)
-        self.send_response(200)
-        self.send_header("Content-Length", str(pieces * len(PIECE)))
+        self.begin(200, "Content-Length", str(pieces * len(PIECE)))
         self.end_headers()
         for _ in range(pieces):
             self.wfile.write(PIECE)
@@ -67,8 +74,7 @@ class Handler(BaseHTTPRequestHandler):
     def echo(self):
         """Frames of up to 125 bytes; enough for the tests' own client."""
         accept = hashlib.sha1((self.headers["Sec-WebSocket-Key"] + WEBSOCKET).encode()).digest()
-        self.send_response(101)
-        self.send_header("Upgrade", "websocket")
+        self.begin(101, "Upgrade", "websocket")
         self.send_header("Connection", "Upgrade")
         self.send_header("Sec-WebSocket-Accept", base64.b64encode(accept).decode())
         self.end_headers()
@@ -112,9 +118,14 @@ def leave(server):
     server.shutdown()
 
 
+def on_term(*_):
+    if os.environ.get("MANNERS") != "polite":
+        os._exit(128 + signal.SIGTERM)
+    threading.Thread(target=leave, args=(listening,)).start()
+
+
 if __name__ == "__main__":
     listening = Server(("", 5000), Handler)
-    signal.signal(signal.SIGTERM, lambda *_: threading.Thread(target=leave,
-                                                              args=(listening,)).start())
+    signal.signal(signal.SIGTERM, on_term)
     listening.serve_forever()
     sys.exit(0)
