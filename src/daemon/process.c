@@ -3,17 +3,23 @@
 
 #include <unistd.h>
 
+#include "base/heap.h"
 #include "base/log.h"
 #include "daemon/sandbox.h"
 #include "daemon/supervisor.h"
 
 #define COUNT_UP_MS 5000
+/* What a storm left behind goes back to the host; less would soon be asked for again. */
+#define SPARE_BYTES ((size_t)1 << 20)
 
 static void on_count_up(void *arg)
 {
     struct process *p = arg;
 
     process_count_up(p);
+    if (heap_spare() >= SPARE_BYTES) {
+        heap_trim();
+    }
     timer_set(&p->count_up, COUNT_UP_MS);
 }
 
@@ -124,5 +130,6 @@ void process_send_failed(struct process *p, uint64_t number, int err)
 void process_count_up(struct process *p)
 {
     counter_set(p->slot, COUNTER_LOG_LOST, log_lost());
+    counter_set(p->slot, COUNTER_MEMORY_USED, heap_used());
     counter_set(p->slot, COUNTER_CHECKS_FAILED, err_checks_failed());
 }
