@@ -94,8 +94,9 @@ def test_a_label_leads_to_its_tasks(served, previews, dns):
     assert body(d.get("pr1.x.test", tls=False)) == "pr1 pr1.x.test /"
     assert dns.asked("pr1_web") == 0  # as a task's name only
     assert dns.asked("pr1") == 0
-    record = d.wait_log("access", reason="ok")[0]
-    assert record["service"] == f"tasks.pr1_web:{previews.port}"
+    for host, label in (("pr1.x.test", "pr1"), ("pr2.x.test", "pr2")):
+        for record in d.wait_log("access", reason="ok", host=host):
+            assert record["service"] == f"tasks.{label}_web:{previews.port}"
     state = d.state()
     names = {s["name"]: s for s in state["pattern_services"]}
     assert len(names[f"tasks.pr1_web:{previews.port}"]["endpoints"]) == 1
