@@ -35,6 +35,7 @@ struct status_table {
 };
 
 enum status_part {
+    STATUS_WARNINGS,
     STATUS_TRAFFIC,
     STATUS_SITES,
     STATUS_CERTIFICATES,

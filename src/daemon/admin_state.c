@@ -8,8 +8,11 @@
 #include "daemon/expiry.h"
 #include "daemon/json.h"
 #include "daemon/sandbox.h"
+#include "daemon/traffic.h"
+#include "stats/totals.h"
 
 #define COUNTER_KEY_MAX 128
+#define ERRORS_MAX      50
 
 static void write_processes(struct json *j, const struct counters *c)
 {
@@ -195,6 +198,51 @@ static void write_sandbox(struct json *j, uint32_t missing)
     json_array_end(j);
 }
 
+static int64_t per_minute(uint64_t milli_a_second)
+{
+    return (int64_t)(milli_a_second * 60 / 1000);
+}
+
+/* What happened lately: see daemon/traffic. */
+static void write_rates(struct json *j, const struct traffic *t)
+{
+    struct traffic_rates r;
+
+    traffic_rates(t, &r);
+    json_object(j, "per_minute");
+    json_int(j, "requests", per_minute(r.requests));
+    json_int(j, "connections", per_minute(r.connections));
+    json_int(j, "handshakes_full", per_minute(r.handshakes_full));
+    json_int(j, "handshakes_resumed", per_minute(r.handshakes_resumed));
+    json_int(j, "handshakes_default", per_minute(r.handshakes_default));
+    json_int(j, "bytes_in", per_minute(r.bytes_in));
+    json_int(j, "bytes_out", per_minute(r.bytes_out));
+    json_object_end(j);
+}
+
+static void write_errors(struct json *j, const struct traffic *t)
+{
+    static const char *const labels[] = {"site", "code", "reason"};
+    struct traffic_error e;
+
+    json_array(j, "errors");
+    for (size_t i = 0; i < ERRORS_MAX && traffic_error_at(t, i, &e); i++) {
+        json_object(j, NULL);
+        for (size_t k = 0; k < sizeof(labels) / sizeof(labels[0]); k++) {
+            struct buf text;
+            buf_init(&text, SERIES_LABELS_MAX);
+            if (totals_label(e.labels, labels[k], &text) == OK) {
+                json_str(j, labels[k], buf_str(&text));
+            }
+            buf_fini(&text);
+        }
+        json_int(j, "count", (int64_t)e.count);
+        json_time(j, "last", e.last_wall_ms);
+        json_object_end(j);
+    }
+    json_array_end(j);
+}
+
 static void write_last_reload(struct json *j, const struct admin_view *view)
 {
     if (view->reload_wall_ms == 0) {
@@ -250,6 +298,8 @@ int admin_state_write(const struct admin_view *view, struct buf *out)
         write_certs(&j, &view->bundle->certs);
     }
     write_services(&j, view->services);
+    write_rates(&j, view->traffic);
+    write_errors(&j, view->traffic);
     write_sandbox(&j, view->sandbox_missing);
     write_counters(&j, view->counters);
     json_object_end(&j);

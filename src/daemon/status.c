@@ -14,6 +14,7 @@
 #include "daemon/traffic.h"
 #include "stats/text.h"
 #include "stats/totals.h"
+#include "status_cells.h"
 
 #define NAMES_SHOWN 4 /* of a certificate or a site */
 
@@ -31,7 +32,7 @@ static struct str printable(struct status *s, struct str text)
     return str_n(dst, text.len);
 }
 
-static void cell(struct status *s, enum status_part part, enum status_level level, struct str text)
+void status_cell(struct status *s, enum status_part part, enum status_level level, struct str text)
 {
     struct status_table *t = &s->tables[part];
 
@@ -44,12 +45,12 @@ static void cell(struct status *s, enum status_part part, enum status_level leve
 
 static void cell_c(struct status *s, enum status_part part, const char *text)
 {
-    cell(s, part, STATUS_PLAIN, str_of(text));
+    status_cell(s, part, STATUS_PLAIN, str_of(text));
 }
 
 static void cell_u64(struct status *s, enum status_part part, uint64_t value)
 {
-    cell(s, part, STATUS_PLAIN, arena_printf(&s->arena, "%" PRIu64, value));
+    status_cell(s, part, STATUS_PLAIN, arena_printf(&s->arena, "%" PRIu64, value));
 }
 
 /* "3 days ago", for a person. */
@@ -84,7 +85,7 @@ static struct str join(struct status *s, const struct str *names, size_t count)
     return text;
 }
 
-static bool is_full(const struct status *s, enum status_part part)
+bool status_is_full(const struct status *s, enum status_part part)
 {
     const struct status_table *t = &s->tables[part];
 
@@ -101,7 +102,7 @@ static struct str per_second(struct status *s, uint64_t milli)
 static void rate(struct status *s, const char *what, uint64_t milli, uint64_t total)
 {
     cell_c(s, STATUS_TRAFFIC, what);
-    cell(s, STATUS_TRAFFIC, STATUS_PLAIN, per_second(s, milli));
+    status_cell(s, STATUS_TRAFFIC, STATUS_PLAIN, per_second(s, milli));
     cell_u64(s, STATUS_TRAFFIC, total);
 }
 
@@ -149,19 +150,20 @@ static void site_targets(struct status *s, const struct model_site *site)
     if (site->redirect.len > 0) {
         text = arena_printf(&s->arena, "redirect to %.*s", STR_FMT(site->redirect));
     }
-    cell(s, STATUS_SITES, STATUS_PLAIN, text);
+    status_cell(s, STATUS_SITES, STATUS_PLAIN, text);
 }
 
 static void build_sites(struct status *s, const struct bundle *b)
 {
     struct coverage *covered = coverage_new(&b->certs);
 
-    for (size_t i = 0; i < b->model->site_count && !is_full(s, STATUS_SITES); i++) {
+    for (size_t i = 0; i < b->model->site_count && !status_is_full(s, STATUS_SITES); i++) {
         const struct model_site *site = &b->model->sites[i];
         bool has = coverage_has(covered, site->name);
-        cell(s, STATUS_SITES, STATUS_PLAIN, site->name);
-        cell(s, STATUS_SITES, STATUS_PLAIN, join(s, site->aliases, site->alias_count));
-        cell(s, STATUS_SITES, has ? STATUS_GOOD : STATUS_BAD, has ? STR("yes") : STR("missing"));
+        status_cell(s, STATUS_SITES, STATUS_PLAIN, site->name);
+        status_cell(s, STATUS_SITES, STATUS_PLAIN, join(s, site->aliases, site->alias_count));
+        status_cell(s, STATUS_SITES, has ? STATUS_GOOD : STATUS_BAD,
+                    has ? STR("yes") : STR("missing"));
         site_targets(s, site);
     }
     coverage_free(covered);
@@ -171,17 +173,17 @@ static void build_certificates(struct status *s, const struct bundle *b)
 {
     int64_t now = clock_wall_ms() / 1000;
 
-    for (size_t i = 0; i < b->certs.count && !is_full(s, STATUS_CERTIFICATES); i++) {
+    for (size_t i = 0; i < b->certs.count && !status_is_full(s, STATUS_CERTIFICATES); i++) {
         const struct tls_cert *c = b->certs.certs[i];
         int64_t days = expiry_days(c->not_after, now);
         bool staging = expiry_is_staging(c);
         enum status_level level = days >= EXPIRY_WARN_DAYS ? STATUS_GOOD : STATUS_WARN;
-        cell(s, STATUS_CERTIFICATES, STATUS_PLAIN, join(s, c->names, c->name_count));
+        status_cell(s, STATUS_CERTIFICATES, STATUS_PLAIN, join(s, c->names, c->name_count));
         cell_c(s, STATUS_CERTIFICATES, tls_key_kind_text(c->kind));
-        cell(s, STATUS_CERTIFICATES, days < 0 ? STATUS_BAD : level,
-             arena_printf(&s->arena, "%" PRId64, days));
-        cell(s, STATUS_CERTIFICATES, staging ? STATUS_WARN : STATUS_PLAIN, c->issuer);
-        cell(s, STATUS_CERTIFICATES, STATUS_PLAIN, c->source);
+        status_cell(s, STATUS_CERTIFICATES, days < 0 ? STATUS_BAD : level,
+                    arena_printf(&s->arena, "%" PRId64, days));
+        status_cell(s, STATUS_CERTIFICATES, staging ? STATUS_WARN : STATUS_PLAIN, c->issuer);
+        status_cell(s, STATUS_CERTIFICATES, STATUS_PLAIN, c->source);
     }
 }
 
@@ -226,7 +228,7 @@ enum { SENT, ACTIVE, CONNECTS, EJECTED, FIGURES };
 static void endpoint_row(struct status *s, const struct figures *f, struct str service,
                          struct str endpoint)
 {
-    cell(s, STATUS_ENDPOINTS, STATUS_PLAIN, endpoint);
+    status_cell(s, STATUS_ENDPOINTS, STATUS_PLAIN, endpoint);
     for (int i = 0; i < FIGURES; i++) {
         cell_u64(s, STATUS_ENDPOINTS, figure(&f[i], service, endpoint));
     }
@@ -247,11 +249,11 @@ static enum status_level service_level(enum service_state state)
 static void pattern_rows(struct status *s, const struct figures *f, const struct model_site *site,
                          struct map *seen)
 {
-    for (size_t i = 0; i < site->route_count && !is_full(s, STATUS_ENDPOINTS); i++) {
+    for (size_t i = 0; i < site->route_count && !status_is_full(s, STATUS_ENDPOINTS); i++) {
         const struct model_target *to = &site->routes[i].to;
         if (to->is_pattern && map_put(seen, to->service, seen) == NULL) {
-            cell(s, STATUS_ENDPOINTS, STATUS_PLAIN, to->service);
-            cell(s, STATUS_ENDPOINTS, STATUS_PLAIN, STR("pattern"));
+            status_cell(s, STATUS_ENDPOINTS, STATUS_PLAIN, to->service);
+            status_cell(s, STATUS_ENDPOINTS, STATUS_PLAIN, STR("pattern"));
             endpoint_row(s, f, to->service, STR("any"));
         }
     }
@@ -274,12 +276,12 @@ static void state_cell(struct status *s, const struct services *services, struct
     enum why lack = services_lack(services, name);
 
     if (a != NULL && !services_uses(services, name, a)) {
-        cell(s, STATUS_ENDPOINTS, STATUS_WARN, str_of(why_label(WHY_NOT_PINNED)));
+        status_cell(s, STATUS_ENDPOINTS, STATUS_WARN, str_of(why_label(WHY_NOT_PINNED)));
     } else if (a == NULL && lack == WHY_EXTERNAL_ANSWER) {
-        cell(s, STATUS_ENDPOINTS, STATUS_BAD, str_of(why_label(lack)));
+        status_cell(s, STATUS_ENDPOINTS, STATUS_BAD, str_of(why_label(lack)));
     } else {
-        cell(s, STATUS_ENDPOINTS, service_level(info->state),
-             str_of(service_state_text(info->state)));
+        status_cell(s, STATUS_ENDPOINTS, service_level(info->state),
+                    str_of(service_state_text(info->state)));
     }
 }
 
@@ -297,12 +299,12 @@ static void build_endpoints(struct status *s, const struct admin_view *view)
     figures_init(&f[EJECTED], view->counters, SERIES_UPSTREAM_EJECTED);
     while (services_next(view->services, &pos, &name, &info)) {
         size_t rows = info.count > 0 ? info.count : 1;
-        for (size_t i = 0; i < rows && !is_full(s, STATUS_ENDPOINTS); i++) {
+        for (size_t i = 0; i < rows && !status_is_full(s, STATUS_ENDPOINTS); i++) {
             struct str at = STR("none");
             if (i < info.count) {
                 at = str_of(addr_print(&info.addrs[i], text));
             }
-            cell(s, STATUS_ENDPOINTS, STATUS_PLAIN, name);
+            status_cell(s, STATUS_ENDPOINTS, STATUS_PLAIN, name);
             state_cell(s, view->services, name, &info, i < info.count ? &info.addrs[i] : NULL);
             endpoint_row(s, f, name, at);
         }
@@ -319,14 +321,14 @@ static void build_errors(struct status *s, const struct traffic *t)
     struct traffic_error e;
 
     for (size_t i = 0; traffic_error_at(t, i, &e) && i < 50; i++) {
-        cell(s, STATUS_ERRORS, STATUS_PLAIN, age(s, e.last_wall_ms));
+        status_cell(s, STATUS_ERRORS, STATUS_PLAIN, age(s, e.last_wall_ms));
         for (size_t k = 0; k < sizeof(labels) / sizeof(labels[0]); k++) {
             struct buf text;
             buf_init(&text, SERIES_LABELS_MAX);
             if (totals_label(e.labels, labels[k], &text) != OK) {
                 buf_clear(&text);
             }
-            cell(s, STATUS_ERRORS, STATUS_PLAIN, buf_str(&text));
+            status_cell(s, STATUS_ERRORS, STATUS_PLAIN, buf_str(&text));
             buf_fini(&text);
         }
         cell_u64(s, STATUS_ERRORS, e.count);
@@ -338,16 +340,16 @@ static void process_row(struct status *s, const struct slot *slot)
     uint32_t state = __atomic_load_n(&slot->state, __ATOMIC_ACQUIRE);
     uint64_t crashes = slot->values[COUNTER_PROCESS_CRASHES];
 
-    cell(s, STATUS_PROCESSES, STATUS_PLAIN,
-         slot->role == SLOT_WORKER ? arena_printf(&s->arena, "worker %u", slot->index)
-                                   : str_of(slot_role_text(slot->role)));
+    status_cell(s, STATUS_PROCESSES, STATUS_PLAIN,
+                slot->role == SLOT_WORKER ? arena_printf(&s->arena, "worker %u", slot->index)
+                                          : str_of(slot_role_text(slot->role)));
     cell_u64(s, STATUS_PROCESSES, (uint64_t)slot->pid);
-    cell(s, STATUS_PROCESSES, state == SLOT_READY ? STATUS_GOOD : STATUS_WARN,
-         str_of(slot_state_text(state)));
+    status_cell(s, STATUS_PROCESSES, state == SLOT_READY ? STATUS_GOOD : STATUS_WARN,
+                str_of(slot_state_text(state)));
     cell_u64(s, STATUS_PROCESSES, __atomic_load_n(&slot->generation, __ATOMIC_ACQUIRE));
-    cell(s, STATUS_PROCESSES, STATUS_PLAIN, age(s, (int64_t)slot->started_wall_ms));
-    cell(s, STATUS_PROCESSES, crashes == 0 ? STATUS_PLAIN : STATUS_WARN,
-         arena_printf(&s->arena, "%" PRIu64, crashes));
+    status_cell(s, STATUS_PROCESSES, STATUS_PLAIN, age(s, (int64_t)slot->started_wall_ms));
+    status_cell(s, STATUS_PROCESSES, crashes == 0 ? STATUS_PLAIN : STATUS_WARN,
+                arena_printf(&s->arena, "%" PRIu64, crashes));
 }
 
 static void build_processes(struct status *s, const struct counters *c)
@@ -362,6 +364,7 @@ static void build_processes(struct status *s, const struct counters *c)
 /* ---- the whole ---- */
 
 static const struct status_table layout[STATUS_PARTS] = {
+    [STATUS_WARNINGS] = {.title = "Warnings", .columns = {"about", "what"}, .empty = "none"},
     [STATUS_TRAFFIC] = {.title = "Traffic", .columns = {"what", "a second", "in all"}},
     [STATUS_SITES] = {.title = "Sites",
                       .columns = {"site", "aliases", "certificate", "goes to"},
@@ -410,6 +413,7 @@ void status_build(const struct admin_view *view, struct status *s)
         }
     }
     write_headline(s, view);
+    status_warnings(s, view);
     build_traffic(s, view);
     if (view->bundle != NULL) {
         build_sites(s, view->bundle);

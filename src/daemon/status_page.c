@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The status for a browser: one page, nothing beside it. The script only puts a newer <main> in
- * place of the one shown; without it the page is as true as the moment it was asked for. */
+ * place of the one shown; without scripts the browser asks for the page anew. */
 #include "daemon/status.h"
 
 static const char page_head[] =
@@ -29,6 +29,7 @@ static const char page_head[] =
     ".bad { color: var(--bad); font-weight: 600; }\n"
     "footer { margin-top: 2rem; color: #888; }\n"
     "</style>\n"
+    "<noscript><meta http-equiv=\"refresh\" content=\"5\"></noscript>\n"
     "</head>\n"
     "<body>\n";
 

@@ -4,6 +4,7 @@
 import json
 import os
 import pathlib
+import re
 
 import pytest
 from conftest import ROOT
@@ -54,7 +55,38 @@ def test_status_as_tables(seen):
     assert certificate[0] == "a.test, b.test" and int(certificate[2]) > 14
 
 
+def test_status_warns_first(door, service, dns, tmp_path):
+    d = door(names=["a.test"], dns=dns, sites={"a.test": service().url})
+    assert rows(d.run("status", "-c", d.config).stdout, "Warnings") == [["none"]]
+    d.authority.write(d.certs, ["soon.test"], chain="soon.pem", key="soon.key", days=9)
+    d.authority.write(d.certs, ["late.test"], chain="late.pem", key="late.key", days=15)
+    Authority(tmp_path / "staging", name="(STAGING) Wannabe Walnut E1").write(
+        d.certs, ["try.test"], chain="try.pem", key="try.key")
+    d.configure({"a.test": service().url, "bare.test": "http://nobody:1"})
+    d.reload()
+
+    def warned():
+        found = rows(d.run("status", "-c", d.config).stdout, "Warnings")[1:]
+        return {about: what for about, what in found if "nobody:1" in dict(found)}
+    found = until(warned, "warnings")
+    assert found.pop("soon.test") in ("the certificate ends in 8 days",
+                                      "the certificate ends in 9 days")
+    assert "staging certificate, issued by CN=(STAGING) Wannabe" in found.pop("try.test")
+    assert found.pop("bare.test") == "the site has no certificate"
+    assert found.pop("nobody:1").startswith("no_endpoint: ")
+    assert not found
+    assert {r["name"] for r in d.wait_log("certificate_expires")} == {"soon.test"}
+    kept = d.config.with_name("kept.yml")
+    kept.write_text(d.config.read_text())
+    d.write("sites: [")  # the door sees it by itself
+    until(lambda: "the last reload failed" in d.run("status", "-c", kept).stdout, "and this")
+
+
 def test_status_as_json(seen):
+    state = json.loads(seen.run("status", "--json", "-c", seen.config).stdout)
+    error = next(e for e in state["errors"] if e["site"] == "b.test")
+    assert (error["code"], error["reason"], error["count"]) == ("502", "connect_refused", 1)
+    until(lambda: seen.state()["per_minute"]["requests"] >= 4, "rates are measured")
     for words in (["--json", "-c", seen.config], ["-c", seen.config, "--json"]):
         got = seen.run("status", *words)
         assert got.returncode == 0
@@ -76,14 +108,35 @@ def test_a_staging_certificate_is_named(door, service, tmp_path):
     assert d.state()["certificates"][0]["staging"] is True
 
 
-def test_the_page_in_a_browser(door, service):
-    """Text without scripts, renewed by one; nothing is asked for but the page itself."""
+def door_with_a_page(door, service):
     port = free_port()
     d = door(names=["a.test"], sites={"a.test": service().url})
     d.configure({"a.test": service().url}, listen={"admin": f"127.0.0.1:{port}"})
     d.is_ready = lambda: d.run("health", "--admin", f"127.0.0.1:{port}").returncode == 0
     d.stop()
     d.start()
+    return d, port
+
+
+def test_the_page_without_scripts(door, service):
+    d, port = door_with_a_page(door, service)
+    browser = Browser()
+    try:
+        browser.command("Emulation.setScriptExecutionDisabled", value=True)
+        assert browser.open(f"http://127.0.0.1:{port}/") is None
+        assert "as of this request" in browser.text()
+        assert "ready" in browser.text() and "a.test" in browser.text()
+        for _ in range(5):
+            d.get("a.test")
+        until(lambda: re.search(r"requests\s+[\d.]+\s+5\s", browser.text()), "it is asked for anew",
+              PATIENCE)
+    finally:
+        browser.close()
+
+
+def test_the_page_in_a_browser(door, service):
+    """Text without scripts, renewed by one; nothing is asked for but the page itself."""
+    d, port = door_with_a_page(door, service)
     browser = Browser()
     try:
         assert browser.open(f"http://127.0.0.1:{port}/") is None

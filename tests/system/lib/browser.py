@@ -137,6 +137,20 @@ class Browser:
         return self.command("Runtime.evaluate", expression=expression, awaitPromise=True,
                             returnByValue=True)["result"].get("value")
 
+    def text(self):
+        """What the page says, read without any script of its own or of ours."""
+        root = self.command("DOM.getDocument", depth=-1)["root"]
+        words = []
+
+        def walk(node):
+            if node["nodeName"] in ("SCRIPT", "STYLE", "NOSCRIPT"):
+                return
+            words.append(node["nodeValue"])
+            for child in node.get("children", ()):
+                walk(child)
+        walk(root)
+        return " ".join(w.strip() for w in words if w.strip())
+
     def prefer(self, scheme):
         """ "light" or "dark"."""
         self.command("Emulation.setEmulatedMedia",
