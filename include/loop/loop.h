@@ -50,14 +50,24 @@ void loop_task_cancel(struct loop_task *task);
 void loop_free_later(struct loop *loop, void *ptr);
 
 void loop_hook_add(struct loop *loop, struct loop_hook *hook, void (*fn)(void *arg), void *arg);
-/* As loop_hook_add, but before the deferred tasks of the turn. For loop/ only (deadlines). */
-void loop_hook_add_early(struct loop *loop, struct loop_hook *hook, void (*fn)(void *arg),
-                         void *arg);
 void loop_hook_remove(struct loop_hook *hook);
 
-/* Monotonic milliseconds, taken once a turn. */
+/* Monotonic time of this moment: a callback of an event or a deferred task that runs reads the
+ * clock once, however often this is asked. Outside of turns it is read each time. */
+uint64_t loop_now_us(const struct loop *loop);
 uint64_t loop_now_ms(const struct loop *loop);
-/* For loop/ only. */
+
+/* ---- for loop/ only ---- */
+
 struct event_base *loop_base(struct loop *loop);
+/* A new moment begins: before each callback. */
+void loop_moment(struct loop *loop);
+/* As loop_hook_add, but before the deferred tasks, and only in turns that end when something is due
+ * (deadlines). */
+void loop_hook_add_timed(struct loop *loop, struct loop_hook *hook, void (*fn)(void *arg),
+                         void *arg);
+/* The timed hooks have something to do at that time; 0 is now. They say so anew whenever they run.
+ */
+void loop_due(struct loop *loop, uint64_t at_ms);
 
 #endif

@@ -10,18 +10,21 @@
 
 #define TASK_ROUNDS 64
 
-/* The time of this turn, taken when somebody asks first. Apart from the loop, so that asking is
+/* The time of this moment, taken when somebody asks first. Apart from the loop, so that asking is
  * possible through a pointer to a constant loop. */
-struct turn_time {
-    bool taken;
+struct moment {
+    bool is_turn; /* else nothing says when it is over, and the clock is read each time */
+    bool is_taken;
+    uint64_t us;
     uint64_t ms;
 };
 
 struct loop {
     struct event_base *base; /* owned */
-    struct turn_time *time;  /* owned */
+    struct moment *moment;   /* owned */
     struct list tasks;
-    struct list early_hooks;
+    struct list timed_hooks;
+    uint64_t due_ms; /* before that no timed hook has anything to do */
     struct list hooks;
     void **garbage; /* owned array of owned pointers */
     size_t garbage_count;
@@ -43,9 +46,9 @@ struct loop *loop_new(void)
     loop->base = event_base_new_with_config(config);
     event_config_free(config);
     REQUIRE(loop->base != NULL);
-    loop->time = NEW(struct turn_time);
+    loop->moment = NEW(struct moment);
     list_init(&loop->tasks);
-    list_init(&loop->early_hooks);
+    list_init(&loop->timed_hooks);
     list_init(&loop->hooks);
     return loop;
 }
@@ -76,6 +79,7 @@ static void run_tasks(struct loop *loop)
         while (!list_is_empty(&round)) {
             struct loop_task *task = LIST_FIRST(&round, struct loop_task, node);
             list_remove(&task->node);
+            loop_moment(loop);
             task->fn(task->arg);
         }
     }
@@ -95,6 +99,14 @@ static void run_hooks(struct list *hooks)
     }
 }
 
+static void run_timed(struct loop *loop)
+{
+    if (loop_now_ms(loop) >= loop->due_ms) {
+        loop->due_ms = UINT64_MAX; /* each says anew */
+        run_hooks(&loop->timed_hooks);
+    }
+}
+
 static void free_garbage(struct loop *loop)
 {
     for (size_t i = 0; i < loop->garbage_count; i++) {
@@ -110,10 +122,10 @@ void loop_free(struct loop *loop)
     }
     run_tasks(loop);
     free_garbage(loop);
-    (void)CHECK(list_is_empty(&loop->early_hooks) && list_is_empty(&loop->hooks));
+    (void)CHECK(list_is_empty(&loop->timed_hooks) && list_is_empty(&loop->hooks));
     event_base_free(loop->base);
     free(loop->garbage);
-    free(loop->time);
+    free(loop->moment);
     free(loop);
 }
 
@@ -125,12 +137,15 @@ void loop_turn(struct loop *loop, bool wait)
     if (!wait || !list_is_empty(&loop->tasks) || loop->garbage_count > 0) {
         flags |= EVLOOP_NONBLOCK;
     }
-    loop->time->taken = false;
+    loop->moment->is_turn = true;
+    loop_moment(loop);
     REQUIRE(event_base_loop(loop->base, flags) >= 0);
-    run_hooks(&loop->early_hooks);
+    loop_moment(loop);
+    run_timed(loop);
     run_tasks(loop);
     run_hooks(&loop->hooks);
     free_garbage(loop);
+    loop->moment->is_turn = false;
 }
 
 void loop_run(struct loop *loop)
@@ -184,12 +199,19 @@ void loop_hook_add(struct loop *loop, struct loop_hook *hook, void (*fn)(void *a
     list_push_back(&loop->hooks, &hook->node);
 }
 
-void loop_hook_add_early(struct loop *loop, struct loop_hook *hook, void (*fn)(void *arg),
+void loop_hook_add_timed(struct loop *loop, struct loop_hook *hook, void (*fn)(void *arg),
                          void *arg)
 {
     hook->fn = fn;
     hook->arg = arg;
-    list_push_back(&loop->early_hooks, &hook->node);
+    list_push_back(&loop->timed_hooks, &hook->node);
+}
+
+void loop_due(struct loop *loop, uint64_t at_ms)
+{
+    if (at_ms < loop->due_ms) {
+        loop->due_ms = at_ms;
+    }
 }
 
 void loop_hook_remove(struct loop_hook *hook)
@@ -197,13 +219,31 @@ void loop_hook_remove(struct loop_hook *hook)
     list_remove(&hook->node);
 }
 
+void loop_moment(struct loop *loop)
+{
+    loop->moment->is_taken = false;
+}
+
+static const struct moment *now(const struct loop *loop)
+{
+    struct moment *m = loop->moment;
+
+    if (!m->is_taken || !m->is_turn) {
+        m->us = clock_us();
+        m->ms = m->us / 1000;
+        m->is_taken = true;
+    }
+    return m;
+}
+
+uint64_t loop_now_us(const struct loop *loop)
+{
+    return now(loop)->us;
+}
+
 uint64_t loop_now_ms(const struct loop *loop)
 {
-    if (!loop->time->taken) {
-        loop->time->ms = clock_ms();
-        loop->time->taken = true;
-    }
-    return loop->time->ms;
+    return now(loop)->ms;
 }
 
 struct event_base *loop_base(struct loop *loop)

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* One record for each exchange. Never a query string, a cookie, a body or an Authorization value.
  */
-#include "base/clock.h"
 #include "base/log.h"
 #include "exchange_impl.h"
 #include "tls/tls_auth.h"
@@ -101,7 +100,7 @@ void access_log_write(const struct exchange *ex, enum why why)
     if (ex->is_gzip) {
         log_field_bool(&line, "gzip", true);
     }
-    log_field_ms(&line, "ms", clock_us() - ex->started_us);
+    log_field_ms(&line, "ms", loop_now_us(ex->proxy->loop) - ex->started_us);
     write_service(&line, ex);
     log_end(&line);
 }

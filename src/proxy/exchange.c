@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "proxy/exchange.h"
 
-#include "base/clock.h"
 #include "base/mem.h"
 #include "exchange_impl.h"
 #include "proxy/headers.h"
@@ -113,7 +112,7 @@ void exchange_new(struct conn *c, struct channel *ch, struct message *m, struct 
     ex->request_half = body.kind == BODY_NONE ? EX_HALF_DONE : EX_HALF_BODY;
     ex->method = m->method_text;
     ex->port_tls = conn_is_tls(c);
-    ex->started_us = clock_us();
+    ex->started_us = loop_now_us(ex->proxy->loop);
     ex->state = EX_HEAD;
     deadline_init(&ex->deadline, NULL, NULL);
     counter_inc(ex->proxy->slot, COUNTER_EXCHANGES_HEAD);

@@ -5,7 +5,6 @@
  */
 #include "exchange_impl.h"
 
-#include "base/clock.h"
 #include "proxy/headers.h"
 
 /* How long a service that says nothing keeps a client with "Expect: 100-continue" waiting. */
@@ -136,7 +135,7 @@ static void on_response_head(void *arg, struct message *m, struct body body)
     answer_held(ex, m->status);
     ex->status = m->status;
     lease_note_status(ex->lease, m->status);
-    ex->answered_us = clock_us();
+    ex->answered_us = loop_now_us(ex->proxy->loop);
     ex->response_half = EX_HALF_BODY;
     exchange_again_drop(ex);
     if (body.kind == BODY_TUNNEL) {
@@ -327,7 +326,7 @@ static const struct channel_events client_events = {
 static void on_link_ready(void *arg)
 {
     struct exchange *ex = arg;
-    ex->connected_us = clock_us();
+    ex->connected_us = loop_now_us(ex->proxy->loop);
     ex->upstream = lease_channel(ex->lease);
     exchange_set_state(ex, EX_RELAY);
     deadline_clear(&ex->deadline);

@@ -2,7 +2,6 @@
 /* What a site asks of a request before anything is done for it. */
 #include "exchange_impl.h"
 
-#include "base/clock.h"
 #include "proxy/policy_access.h"
 #include "proxy/policy_auth.h"
 #include "proxy/policy_rate.h"
@@ -14,10 +13,13 @@ static enum why check_access(struct exchange *ex, const struct model_rules *rule
 
 static enum why check_rate(struct exchange *ex, const struct model_rules *rules)
 {
+    if (rules->rate.requests == 0) {
+        return WHY_OK;
+    }
     const struct rate_tables tables = {ex->proxy->env.counters, ex->proxy->slot};
     const struct policy_rate who = {
         .client = conn_known_client(ex->conn), .site = ex->site->name, .rate = &rules->rate};
-    return policy_rate(&tables, &who, clock_us() * 1000, &ex->retry_after_s);
+    return policy_rate(&tables, &who, loop_now_us(ex->proxy->loop) * 1000, &ex->retry_after_s);
 }
 
 static enum why ask_password(struct exchange *ex, const struct model_rules *rules, enum why why)

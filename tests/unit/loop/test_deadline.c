@@ -153,6 +153,38 @@ static void test_deadline_wakes_the_loop(void **state)
     loop_free(loop);
 }
 
+/* The class's timer was set for a deadline that is cleared; the one behind it comes all the same,
+ * and so does that of a class whose own is later. */
+static void test_deadline_behind_a_cleared_one(void **state)
+{
+    struct loop *loop = loop_new();
+    struct deadline_class *soon = deadline_class_new(loop, 20);
+    struct deadline_class *late = deadline_class_new(loop, 120);
+    struct timer guard;
+    struct probe a, b, c;
+
+    (void)state;
+    timer_init(&guard, loop, on_guard, NULL);
+    timer_set(&guard, 30000);
+    probe_init(&a, soon);
+    probe_init(&b, soon);
+    probe_init(&c, late);
+    deadline_set(&a.deadline, soon);
+    deadline_set(&b.deadline, soon);
+    deadline_set(&c.deadline, late);
+    deadline_clear(&a.deadline);
+    while (b.fired == 0 || c.fired == 0) {
+        loop_turn(loop, true);
+        deadline_set(&a.deadline, soon); /* never the first of its class to expire */
+        deadline_clear(&a.deadline);
+    }
+    assert_int_equal(a.fired, 0);
+    timer_fini(&guard);
+    deadline_class_free(soon);
+    deadline_class_free(late);
+    loop_free(loop);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -160,6 +192,7 @@ int main(void)
         cmocka_unit_test(test_deadline_moves_and_clears),
         cmocka_unit_test(test_deadline_callback_changes_the_list),
         cmocka_unit_test(test_deadline_wakes_the_loop),
+        cmocka_unit_test(test_deadline_behind_a_cleared_one),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

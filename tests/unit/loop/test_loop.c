@@ -178,18 +178,43 @@ static void test_loop_run_until_stop(void **state)
     loop_free(p.loop);
 }
 
-static void test_loop_now_is_taken_once_a_turn(void **state)
+struct asker {
+    struct loop *loop;
+    uint64_t before_ms;
+    uint64_t after_ms;
+};
+
+static void ask_twice(void *arg)
+{
+    struct asker *a = arg;
+
+    a->before_ms = loop_now_ms(a->loop);
+    clock_advance(5);
+    a->after_ms = loop_now_ms(a->loop);
+}
+
+static void test_loop_now_is_taken_once_a_callback(void **state)
 {
     struct loop *loop = loop_new();
+    struct asker one = {.loop = loop};
+    struct asker two = {.loop = loop};
+    struct loop_task first, second;
 
     (void)state;
     clock_freeze(1000, 0);
+    loop_task_init(&first, ask_twice, &one);
+    loop_task_init(&second, ask_twice, &two);
+    loop_defer(loop, &first);
+    loop_defer(loop, &second);
     loop_turn(loop, false);
-    assert_int_equal(loop_now_ms(loop), 1000);
-    clock_advance(5);
-    assert_int_equal(loop_now_ms(loop), 1000);
-    loop_turn(loop, false);
-    assert_int_equal(loop_now_ms(loop), 1005);
+    assert_int_equal(one.before_ms, 1000);
+    assert_int_equal(one.after_ms, 1000);
+    assert_int_equal(two.before_ms, 1005);
+    assert_int_equal(two.after_ms, 1005);
+    /* Between turns nothing says when a moment is over. */
+    assert_int_equal(loop_now_ms(loop), 1010);
+    clock_advance(7);
+    assert_int_equal(loop_now_us(loop), 1017000);
     clock_resume();
     loop_free(loop);
 }
@@ -203,7 +228,7 @@ int main(void)
         cmocka_unit_test(test_loop_free_later),
         cmocka_unit_test(test_loop_hooks_run_after_tasks),
         cmocka_unit_test(test_loop_run_until_stop),
-        cmocka_unit_test(test_loop_now_is_taken_once_a_turn),
+        cmocka_unit_test(test_loop_now_is_taken_once_a_callback),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
