@@ -40,6 +40,7 @@ struct proxy_settings {
     struct route_table *routes;
     struct tls_server *tls;
     struct policy_users *users; /* owned: of every basic_auth */
+    struct tally *tally;        /* owned: its requests, counted */
     struct route_use **uses;    /* [site][route] */
     struct route_use relay;     /* of acme.relay */
     struct deadline_class *handshake;

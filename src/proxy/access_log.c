@@ -78,14 +78,14 @@ static void write_service(struct log_line *line, const struct exchange *ex)
     }
 }
 
-void access_log_write(const struct exchange *ex, enum why why)
+void access_log_write(struct exchange *ex, enum why why)
 {
     if (ex->settings->model->access == MODEL_ACCESS_OFF) {
         return;
     }
     struct log_line line;
     log_begin_access(&line);
-    log_field_c(&line, "id", ex->id);
+    log_field_c(&line, "id", exchange_id(ex));
     write_request(&line, ex);
     if (ex->site != NULL) {
         log_field(&line, "site", ex->site->name);

@@ -5,7 +5,7 @@
 #include "exchange_impl.h"
 #include "proxy/headers.h"
 #include "route/table.h"
-#include "stats/text.h"
+#include "tally.h"
 
 #include <stdlib.h>
 
@@ -51,11 +51,14 @@ void exchange_set_state(struct exchange *ex, enum exchange_state state)
     ex->state = state;
 }
 
-static void make_id(struct exchange *ex)
+const char *exchange_id(struct exchange *ex)
 {
-    str_put_hex(ex->id, 16, ex->proxy->id_prefix);
-    str_put_hex(ex->id + 16, 8, ex->proxy->id_count++);
-    ex->id[24] = '\0';
+    if (ex->id[0] == '\0') {
+        str_put_hex(ex->id, 16, ex->proxy->id_prefix);
+        str_put_hex(ex->id + 16, 8, ex->number);
+        ex->id[24] = '\0';
+    }
+    return ex->id;
 }
 
 /* ---- what the client's side tells us before a service is involved ---- */
@@ -116,7 +119,7 @@ void exchange_new(struct conn *c, struct channel *ch, struct message *m, struct 
     ex->state = EX_HEAD;
     deadline_init(&ex->deadline, NULL, NULL);
     counter_inc(ex->proxy->slot, COUNTER_EXCHANGES_HEAD);
-    make_id(ex);
+    ex->number = ex->proxy->id_count++;
     list_push_back(conn_exchanges(c), &ex->node);
     channel_bind(ch, &early_events, ex);
     channel_read(ch, false);
@@ -125,24 +128,6 @@ void exchange_new(struct conn *c, struct channel *ch, struct message *m, struct 
     } else {
         exchange_route(ex);
     }
-}
-
-static void count_request(struct exchange *ex, enum why why)
-{
-    struct buf labels;
-    char code[STR_U64_DIGITS];
-    buf_init(&labels, SERIES_LABELS_MAX);
-    struct str site = ex->site == NULL ? STR("-") : ex->site->name;
-    size_t digits = str_put_u64(code, ex->status);
-    /* A label text that does not fit is not counted by site; the sum still holds. */
-    if (text_label(&labels, "site", site) != OK) {
-        buf_clear(&labels);
-    }
-    if (text_label(&labels, "code", str_n(code, digits)) == OK &&
-        text_label(&labels, "reason", str_of(why_label(why))) == OK) {
-        cell_add(series_cell(ex->proxy->slot, SERIES_REQUESTS, buf_str(&labels)), 1);
-    }
-    buf_fini(&labels);
 }
 
 void exchange_finish(struct exchange *ex, enum why why)
@@ -154,14 +139,14 @@ void exchange_finish(struct exchange *ex, enum why why)
     exchange_set_state(ex, good ? EX_DONE : EX_FAILED);
     deadline_clear(&ex->deadline);
     if (ex->lease != NULL) {
-        ex->endpoint = arena_dup(ex->arena, lease_endpoint(ex->lease));
-        ex->task = arena_dup(ex->arena, lease_task(ex->lease));
+        ex->endpoint = lease_endpoint(ex->lease);
+        ex->task = lease_task(ex->lease);
         ex->was_held = ex->was_held || lease_was_held(ex->lease);
         ex->spoken = lease_protocol(ex->lease);
         ex->detail = lease_detail(ex->lease);
     }
     access_log_write(ex, why);
-    count_request(ex, why);
+    tally_request(ex->settings->tally, ex->site, ex->status, why);
     challenge_free(ex->challenge);
     exchange_gzip_free(ex);
     exchange_again_drop(ex);
@@ -279,7 +264,7 @@ void exchange_fail(struct exchange *ex, enum why why)
         conn_distrust(ex->conn);
     }
     struct reply reply;
-    reply_error(ex->arena, why, ex->request, str_of(ex->id), &reply);
+    reply_error(ex->arena, why, ex->request, str_of(exchange_id(ex)), &reply);
     reply_retry_after(&reply, ex->retry_after_s > 0 ? ex->retry_after_s : RETRY_AFTER_S);
     if (ex->www_authenticate.len > 0) {
         message_add(&reply.head, STR("WWW-Authenticate"), ex->www_authenticate);

@@ -73,7 +73,8 @@ struct exchange {
     struct str www_authenticate; /* empty: none */
 
     /* for the access record */
-    char id[REPLY_ID_MAX];
+    uint64_t number;       /* among all of the worker; what its id is made of */
+    char id[REPLY_ID_MAX]; /* empty until exchange_id is asked */
     uint16_t status;
     uint64_t started_us;
     uint64_t connected_us;
@@ -81,8 +82,8 @@ struct exchange {
     uint64_t bytes_in;  /* request body */
     uint64_t bytes_out; /* response body */
     struct str service;
-    struct str endpoint; /* in the arena */
-    struct str task;     /* that the endpoint belongs to; empty: not known */
+    struct str endpoint; /* of the lease, at the end only */
+    struct str task;     /* likewise: that the endpoint belongs to; empty: not known */
     bool was_held;       /* waited for an endpoint */
     uint8_t retries;     /* links that died under it, each followed by another */
     const char *spoken;  /* the protocol with the service; static, NULL or "" if none */
@@ -91,6 +92,8 @@ struct exchange {
 
 /* The only place that changes the state. */
 void exchange_set_state(struct exchange *ex, enum exchange_state state);
+/* What a request is called in its answer and in logs. */
+const char *exchange_id(struct exchange *ex);
 /* The client's channel is gone: ends without an answer. */
 void exchange_client_gone(struct exchange *ex, enum why why);
 /* The one end: access record, counters, link and reference given back; freed at the turn's end. */
@@ -128,6 +131,6 @@ void challenge_start(struct exchange *ex);
 /* Accepts NULL. */
 void challenge_free(struct challenge *c);
 /* access_log.c */
-void access_log_write(const struct exchange *ex, enum why why);
+void access_log_write(struct exchange *ex, enum why why);
 
 #endif

@@ -30,7 +30,7 @@ static uint16_t https_port(const struct exchange *ex)
 static void redirect_to(struct exchange *ex, uint16_t code, struct str location)
 {
     struct reply reply;
-    reply_redirect(ex->arena, code, location, str_of(ex->id), &reply);
+    reply_redirect(ex->arena, code, location, str_of(exchange_id(ex)), &reply);
     exchange_reply(ex, &reply, WHY_REDIRECTED);
 }
 

@@ -5,6 +5,7 @@
 #include "config/client_rules.h"
 #include "proxy/policy_auth.h"
 #include "proxy_impl.h"
+#include "tally.h"
 
 #include <stdlib.h>
 
@@ -124,6 +125,7 @@ int proxy_settings_new(struct proxy *proxy, uint64_t number, struct model *model
     }
     s->routes = route_table_new(model);
     s->users = policy_users_new(model);
+    s->tally = tally_new(proxy->slot);
     s->handshake = proxy_deadline(proxy, model->timeouts.handshake_ms);
     s->header = proxy_deadline(proxy, model->timeouts.header_ms);
     s->idle = proxy_deadline(proxy, model->timeouts.idle_ms);
@@ -152,6 +154,7 @@ void proxy_settings_unref(struct proxy_settings *s)
     uses_free(s);
     route_table_free(s->routes);
     policy_users_free(s->users);
+    tally_free(s->tally);
     tls_server_unref(s->tls);
     model_free(s->model);
     if (s->on_free != NULL) {

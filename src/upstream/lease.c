@@ -11,6 +11,7 @@
 #include "service.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 /* So often a link is begun anew, in all, where the service takes connections and then does not come
  * to terms (TLS, HTTP/2): it may be on its way down or up, but each greeting is dear. */
@@ -38,11 +39,13 @@ struct lease {
     struct loop_task step;
     struct endpoint **tried; /* a reference each; the last one is in use while dialing and after */
     size_t tried_count;
-    struct endpoint *last;   /* of the round before; a reference, or NULL */
-    struct deadline connect; /* of all attempts of a round */
-    unsigned greets;         /* links that were dialed and then did not come to terms */
-    enum why last_why;       /* what on_failed says when nothing is left to try */
-    bool has_entered;        /* counts as in flight at the last of them */
+    size_t tried_cap;
+    struct endpoint *first_tried[2]; /* most leases need no more, and no other memory */
+    struct endpoint *last;           /* of the round before; a reference, or NULL */
+    struct deadline connect;         /* of all attempts of a round */
+    unsigned greets;                 /* links that were dialed and then did not come to terms */
+    enum why last_why;               /* what on_failed says when nothing is left to try */
+    bool has_entered;                /* counts as in flight at the last of them */
     bool reused;
     uint16_t status;      /* of the final answer; 0: none yet */
     const char *detail;   /* of last_why; static */
@@ -93,10 +96,24 @@ static void leave(struct lease *l)
     }
 }
 
+/* Room for one endpoint more. */
+static void grow_tried(struct lease *l)
+{
+    bool is_first = l->tried == l->first_tried;
+    if (l->tried_count < l->tried_cap) {
+        return;
+    }
+    l->tried_cap *= 2;
+    l->tried = mem_grow(is_first ? NULL : l->tried, l->tried_cap, sizeof(l->tried[0]));
+    if (is_first) {
+        memcpy(l->tried, l->first_tried, sizeof(l->first_tried));
+    }
+}
+
 static void enter(struct lease *l, struct endpoint *e)
 {
     leave(l);
-    l->tried = mem_grow(l->tried, l->tried_count + 1, sizeof(l->tried[0]));
+    grow_tried(l);
     l->tried[l->tried_count++] = endpoint_ref(e);
     l->has_entered = true;
     endpoint_enter(e);
@@ -253,7 +270,7 @@ static struct endpoint *pick(struct lease *l)
                               .key = l->want.balance_key};
     struct endpoint *shunned = find_shunned(l);
     if (shunned != NULL) {
-        l->tried = mem_grow(l->tried, l->tried_count + 1, sizeof(l->tried[0]));
+        grow_tried(l);
         l->tried[l->tried_count] = shunned; /* for this call only */
         ask.tried = l->tried;
         ask.tried_count = l->tried_count + 1;
@@ -390,6 +407,8 @@ struct lease *lease_new(struct upstream_service *s, const struct lease_want *wan
     list_init(&l->user.node);
     l->user.events = &link_events;
     l->user.arg = l;
+    l->tried = l->first_tried;
+    l->tried_cap = sizeof(l->first_tried) / sizeof(l->first_tried[0]);
     l->service = upstream_service_ref(s);
     l->want = *want;
     l->events = events;
@@ -521,7 +540,7 @@ static void judge(struct lease *l, enum why why)
     struct endpoint *e = current(l);
     bool is_going = why == WHY_UPSTREAM_REFUSED; /* it stops, or has too much to do */
     bool died = (why == WHY_UPSTREAM_CLOSED || why == WHY_UPSTREAM_RESET) && !lease_answered(l);
-    if (is_failure(why)) {
+    if (why != WHY_OK && is_failure(why)) {
         endpoint_failed(e, why, died && !l->reused, loop_now_ms(env_of(l)->loop));
         if (!died && !is_going) {
             count_bad_answer(l);
@@ -560,8 +579,9 @@ void lease_end(struct lease *l, enum why why)
         }
         l->link = NULL;
     }
-    free(l->tried);
-    l->tried = NULL;
+    if (l->tried != l->first_tried) {
+        free(l->tried);
+    }
     struct loop *loop = env_of(l)->loop;
     transport_unref(l->want.transport);
     l->service->upstream->leases--;
