@@ -57,11 +57,19 @@ void loop_hook_remove(struct loop_hook *hook);
 uint64_t loop_now_us(const struct loop *loop);
 uint64_t loop_now_ms(const struct loop *loop);
 
+/* The number of this turn, from 1 on. */
+uint64_t loop_turns(const struct loop *loop);
+/* Whether the wait of this turn has told of all that was ready then. Where very much is, it tells
+ * of a part, and of the rest in the next turns. */
+bool loop_heard_all(const struct loop *loop);
+
 /* ---- for loop/ only ---- */
 
 struct event_base *loop_base(struct loop *loop);
 /* A new moment begins: before each callback. */
 void loop_moment(struct loop *loop);
+/* The same before the callback of a descriptor that is ready. */
+void loop_told(struct loop *loop, bool is_read);
 /* As loop_hook_add, but before the deferred tasks, and only in turns that end when something is due
  * (deadlines). */
 void loop_hook_add_timed(struct loop *loop, struct loop_hook *hook, void (*fn)(void *arg),

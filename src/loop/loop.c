@@ -9,6 +9,10 @@
 #include "base/mem.h"
 
 #define TASK_ROUNDS 64
+/* So many descriptors libevent's epoll tells of at once, to begin with; twice as many after each
+ * time that it was all of them. One may be its own, for signals. */
+#define TOLD_FIRST 32
+#define TOLD_LAST  4096
 
 /* The time of this moment, taken when somebody asks first. Apart from the loop, so that asking is
  * possible through a pointer to a constant loop. */
@@ -22,6 +26,10 @@ struct moment {
 struct loop {
     struct event_base *base; /* owned */
     struct moment *moment;   /* owned */
+    uint64_t turns;
+    size_t told;      /* events of this turn */
+    size_t told_read; /* ... that are of as many descriptors */
+    size_t told_most; /* it tells of so many at once, at least */
     struct list tasks;
     struct list timed_hooks;
     uint64_t due_ms; /* before that no timed hook has anything to do */
@@ -50,6 +58,7 @@ struct loop *loop_new(void)
     list_init(&loop->tasks);
     list_init(&loop->timed_hooks);
     list_init(&loop->hooks);
+    loop->told_most = TOLD_FIRST;
     return loop;
 }
 
@@ -129,6 +138,18 @@ void loop_free(struct loop *loop)
     free(loop);
 }
 
+static void begin_turn(struct loop *loop)
+{
+    if (loop->told_read >= loop->told_most && loop->told_most < TOLD_LAST) {
+        loop->told_most *= 2;
+    }
+    loop->turns++;
+    loop->told = 0;
+    loop->told_read = 0;
+    loop->moment->is_turn = true;
+    loop_moment(loop);
+}
+
 void loop_turn(struct loop *loop, bool wait)
 {
     int flags = EVLOOP_ONCE | EVLOOP_NO_EXIT_ON_EMPTY;
@@ -137,8 +158,7 @@ void loop_turn(struct loop *loop, bool wait)
     if (!wait || !list_is_empty(&loop->tasks) || loop->garbage_count > 0) {
         flags |= EVLOOP_NONBLOCK;
     }
-    loop->moment->is_turn = true;
-    loop_moment(loop);
+    begin_turn(loop);
     REQUIRE(event_base_loop(loop->base, flags) >= 0);
     loop_moment(loop);
     run_timed(loop);
@@ -222,6 +242,23 @@ void loop_hook_remove(struct loop_hook *hook)
 void loop_moment(struct loop *loop)
 {
     loop->moment->is_taken = false;
+}
+
+void loop_told(struct loop *loop, bool is_read)
+{
+    loop_moment(loop);
+    loop->told++;
+    loop->told_read += is_read;
+}
+
+uint64_t loop_turns(const struct loop *loop)
+{
+    return loop->turns;
+}
+
+bool loop_heard_all(const struct loop *loop)
+{
+    return loop->told + 1 < loop->told_most;
 }
 
 static const struct moment *now(const struct loop *loop)

@@ -17,7 +17,7 @@ static void on_event(evutil_socket_t fd, short what, void *arg)
         ((what & EV_READ) != 0 ? WATCH_READ : 0U) | ((what & EV_WRITE) != 0 ? WATCH_WRITE : 0U);
 
     (void)fd;
-    loop_moment(w->loop);
+    loop_told(w->loop, (what & EV_READ) != 0);
     w->fn(w->arg, ready);
 }
 

@@ -31,6 +31,7 @@ void link_set_state(struct link *l, enum link_state state)
         l->endpoint->idle_count--;
     } else if (state == LINK_IDLE) {
         l->endpoint->idle_count++;
+        l->idle_turn = loop_turns(l->env->loop);
     }
     deadline_clear(&l->deadline);
     l->state = state;

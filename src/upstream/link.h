@@ -70,6 +70,7 @@ struct link {
     unsigned waiting_count;   /* that ever did */
     struct list running;      /* users with an exchange */
     unsigned exchanges;       /* begun on it */
+    uint64_t idle_turn;       /* of the loop, in which it became idle */
     uint64_t counted_in;      /* bytes that the counters have already */
     uint64_t counted_out;
 };

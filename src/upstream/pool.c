@@ -21,11 +21,21 @@ void pool_put(struct link *l)
     list_push_front(&e->links, &l->node);
 }
 
-/* What a service said, or that it closed, since the loop last asked is seen before it could be
- * taken for the answer to what comes next. */
+/*
+ * What a service said behind its last answer, or that it closed, has to be seen before it could be
+ * taken for the answer to what comes next. The loop has waited for that since the answer ended, and
+ * would have told; a link that became idle in this very turn is looked at, and so is every one in a
+ * turn in which the loop may not have told all.
+ */
+static bool is_waited_for(const struct link *l)
+{
+    const struct loop *loop = l->env->loop;
+    return l->state != LINK_IDLE || (l->idle_turn != loop_turns(loop) && loop_heard_all(loop));
+}
+
 static bool is_good(struct link *l)
 {
-    if (l->state == LINK_IDLE) {
+    if (!is_waited_for(l)) {
         client_look(l->client);
     }
     return link_has_room(l);
@@ -33,6 +43,12 @@ static bool is_good(struct link *l)
 
 struct link *pool_newest(const struct endpoint *e, const struct transport *t)
 {
+    LIST_EACH (&e->links, it, tmp) { /* a look is a system call */
+        struct link *l = CONTAINER_OF(it, struct link, node);
+        if (l->transport == t && is_waited_for(l) && link_has_room(l)) {
+            return l;
+        }
+    }
     LIST_EACH (&e->links, it, tmp) {
         struct link *l = CONTAINER_OF(it, struct link, node);
         if (l->transport == t && is_good(l)) {

@@ -17,9 +17,10 @@
 
 /* Takes a link, before it becomes idle if it does. */
 void pool_put(struct link *l);
-/* The newest link of this transport on which an exchange can begin now, or NULL. Idle ones that
- * turn out to be closed, or to hold bytes that nobody asked for, are closed on the way; the caller
- * holds a reference to the endpoint. */
+/* The newest link of this transport on which an exchange can begin now, or NULL; rather one that
+ * the loop has waited for since its last answer. Idle ones that turn out to be closed, or to hold
+ * bytes that nobody asked for, are closed on the way; the caller holds a reference to the endpoint.
+ */
 struct link *pool_newest(const struct endpoint *e, const struct transport *t);
 /* A link of this transport that is being made and will carry several exchanges, or NULL. */
 struct link *pool_expected(const struct endpoint *e, const struct transport *t);

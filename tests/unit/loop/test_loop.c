@@ -7,11 +7,14 @@
 #include <cmocka.h>
 
 #include <stdlib.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/mem.h"
 #include "loop/loop.h"
 #include "loop/timer.h"
+#include "loop/watch.h"
 
 struct probe {
     struct loop *loop;
@@ -219,6 +222,53 @@ static void test_loop_now_is_taken_once_a_callback(void **state)
     loop_free(loop);
 }
 
+static void on_ready(void *arg, unsigned ready)
+{
+    size_t *told = arg;
+
+    assert_int_equal(ready, WATCH_READ);
+    (*told)++;
+}
+
+/* As many descriptors as the kernel is asked for at once: then it is not sure, and asks for more.
+ */
+static void test_loop_heard_all_of_few(void **state)
+{
+    enum { MANY = 32 };
+    struct loop *loop = loop_new();
+    struct watch watches[MANY];
+    int fds[MANY];
+    size_t told = 0;
+
+    (void)state;
+    for (int i = 0; i < MANY; i++) {
+        fds[i] = eventfd(1, EFD_CLOEXEC); /* ready, and stays so */
+        assert_true(fds[i] >= 0);
+        watch_init(&watches[i], loop, fds[i], on_ready, &told);
+        watch_set(&watches[i], i < MANY - 2 ? WATCH_READ : 0);
+    }
+    uint64_t turn = loop_turns(loop);
+    loop_turn(loop, false);
+    assert_int_equal(told, MANY - 2);
+    assert_true(loop_heard_all(loop));
+    watch_set(&watches[MANY - 2], WATCH_READ);
+    loop_turn(loop, false);
+    assert_false(loop_heard_all(loop));
+    watch_set(&watches[MANY - 1], WATCH_READ);
+    loop_turn(loop, false);
+    assert_false(loop_heard_all(loop));
+    loop_turn(loop, false);
+    assert_true(loop_heard_all(loop));
+    assert_int_equal(loop_turns(loop), turn + 4);
+    for (int i = 0; i < MANY; i++) {
+        watch_fini(&watches[i]);
+        assert_int_equal(close(fds[i]), 0);
+    }
+    loop_turn(loop, false);
+    assert_true(loop_heard_all(loop));
+    loop_free(loop);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -229,6 +279,7 @@ int main(void)
         cmocka_unit_test(test_loop_hooks_run_after_tasks),
         cmocka_unit_test(test_loop_run_until_stop),
         cmocka_unit_test(test_loop_now_is_taken_once_a_callback),
+        cmocka_unit_test(test_loop_heard_all_of_few),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -224,26 +224,46 @@ static void publish(struct rig *r, const struct site *a, const struct site *b)
     assert_int_equal(upstream_service_endpoints(r->service), count);
 }
 
-/* What a service sends on an idle connection when the loop has already asked which are readable. */
+/* What a service sends behind an answer in the very turn in which the answer ended, before the
+ * next exchange begins in that turn too: the loop cannot have asked again. */
 struct late {
+    struct rig *rig;
     struct site *site;
     size_t conn;
     struct str bytes; /* empty: it closes */
+    const struct use *before;
+    struct use *next;
     struct loop_task task;
 };
 
 static void on_late(void *arg)
 {
     struct late *late = arg;
+    if (late->before->ended == 0) {
+        loop_defer(late->rig->loop, &late->task);
+        return;
+    }
     site_say(late->site, late->conn, late->bytes);
+    use_begin(late->next, late->rig, false);
 }
 
-/* Tasks run in the order in which they were put off: it comes before the next lease's first step.
- */
-static void say_late(struct rig *r, struct late *late)
+/* One exchange on a connection of the site, then what `late` says, then another on `next_conn`. */
+static void use_and_say_late(struct late *late, size_t next_conn)
 {
+    struct use before;
+    struct use next = {0};
+    late->before = &before;
+    late->next = &next;
+    use_begin(&before, late->rig, false);
+    WAIT_FOR(late->rig, site_read(late->site, late->conn) > 0);
     loop_task_init(&late->task, on_late, late);
-    loop_defer(r->loop, &late->task);
+    loop_defer(late->rig->loop, &late->task);
+    site_answer(late->site, late->conn);
+    WAIT_FOR(late->rig, site_read(late->site, next_conn) > 0);
+    site_answer(late->site, next_conn);
+    WAIT_FOR(late->rig, next.ended == 1);
+    use_fini(&before);
+    use_fini(&next);
 }
 
 static void test_upstream_lends_the_newest_link(void **state)
@@ -306,27 +326,45 @@ static void test_upstream_idle_links_end(void **state)
     site_fini(&s);
 }
 
-/* The loop has not told it yet: the link is lent at the end of the turn in which it arrived. */
+static const char stray_answer[] = "HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nstolen";
+
+/* The link would be lent at the end of the turn in which its answer ended and more arrived. */
 static void test_upstream_looks_before_it_lends(void **state)
 {
     (void)state;
-    static const char answer[] = "HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nstolen";
     struct rig r;
     struct site s;
     rig_init(&r);
     site_init(&s, true);
     publish(&r, &s, NULL);
     use_once(&r, &s, 0, false);
-    use_once(&r, &s, 0, false);
-    struct late late = {.site = &s, .conn = 0, .bytes = str_of(answer)};
-    say_late(&r, &late);
-    use_once(&r, &s, 1, false); /* not on 0, whose bytes would have been its answer */
+    struct late late = {.rig = &r, .site = &s, .conn = 0, .bytes = str_of(stray_answer)};
+    use_and_say_late(&late, 1); /* not on 0, whose bytes would have been its answer */
     assert_int_equal(site_read(&s, 0), 0);
 
-    late = (struct late){.site = &s, .conn = 1};
-    say_late(&r, &late);
+    late = (struct late){.rig = &r, .site = &s, .conn = 1};
+    use_and_say_late(&late, 2);
+    assert_int_equal(value(&r, COUNTER_LINKS_REUSED), 2);
+    rig_fini(&r);
+    site_fini(&s);
+}
+
+/* What arrives later is told by the loop's wait, before anything is lent in that turn. */
+static void test_upstream_waits_before_it_lends(void **state)
+{
+    (void)state;
+    struct rig r;
+    struct site s;
+    rig_init(&r);
+    site_init(&s, true);
+    publish(&r, &s, NULL);
+    use_once(&r, &s, 0, false);
+    site_say(&s, 0, str_of(stray_answer));
+    use_once(&r, &s, 1, false);
+    assert_int_equal(site_read(&s, 0), 0);
+    site_say(&s, 1, STR(""));
     use_once(&r, &s, 2, false);
-    assert_int_equal(value(&r, COUNTER_LINKS_REUSED), 1);
+    assert_int_equal(value(&r, COUNTER_LINKS_REUSED), 0);
     rig_fini(&r);
     site_fini(&s);
 }
@@ -586,6 +624,7 @@ int main(void)
         cmocka_unit_test(test_upstream_lends_the_newest_link),
         cmocka_unit_test(test_upstream_idle_links_end),
         cmocka_unit_test(test_upstream_looks_before_it_lends),
+        cmocka_unit_test(test_upstream_waits_before_it_lends),
         cmocka_unit_test(test_upstream_keeps_a_bounded_pool),
         cmocka_unit_test(test_upstream_goes_on_to_the_next_endpoint),
         cmocka_unit_test(test_upstream_never_ejects_all),
