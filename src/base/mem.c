@@ -7,15 +7,11 @@
 
 #include "base/err.h"
 
-/* What glibc's cache of freed memory serves: calloc passes that by (200 instructions), but knows
- * when fresh pages are zeros already. */
-#define CACHED_MAX 1024
-
 void *mem_new(size_t size)
 {
-    void *p = size > CACHED_MAX ? calloc(1, size) : malloc(size == 0 ? 1 : size);
+    void *p = calloc(1, size == 0 ? 1 : size);
     REQUIRE(p != NULL);
-    return size > CACHED_MAX ? p : memset(p, 0, size);
+    return p;
 }
 
 void *mem_array(size_t count, size_t size)
