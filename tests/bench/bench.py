@@ -1,12 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""Measures Hivedoor, nginx and haproxy side by side: CPU time an operation, as ratios.
+"""Hivedoor, nginx and haproxy side by side: what each kind of work costs, as ratios.
 
-bench.py --build FOLDER [WORK ...] [--rounds N] [--seconds S] [--out FILE] [--exact]
-
-In each round every proxy does the same work, one after the other, pinned to one processor, with the
-load and the service on another. The ratio of a round is the peer's cost divided by ours; the median
-of all rounds is given with its quartiles. A round in which the host took away more than 2 % of the
-time is done again, a few times.
+Each has one worker on one processor, with the load and the service on another. In each round every
+proxy does the same, one after the other; the ratio of a round is the peer's cost divided by ours, and
+the median of all rounds is given with its quartiles. A round in which the host took away more than
+2 % of the time, or in which the null relay was more than 10 % off its median, is done again.
 """
 
 import argparse
@@ -14,172 +12,129 @@ import json
 import os
 import pathlib
 import platform
-import statistics
 import subprocess
 import sys
-import tempfile
 
+import check
 import exact
-import measure
-import peers
+import growth
+import idle
+import latency
+import many
+import reloads
+import report
+import setting as terms
 import work
 
-AGAIN = 3
-STEAL_MAX = 0.02
-
-
-def certificate(folder, kind):
-    """A self-signed certificate of a.test."""
-    folder.mkdir()
-    new = {"ecdsa": ["ec", "-pkeyopt", "ec_paramgen_curve:P-256"], "rsa": ["rsa:2048"]}[kind]
-    subprocess.run(["openssl", "req", "-x509", "-newkey", *new, "-nodes", "-days", "30", "-subj",
-                    "/CN=a.test", "-addext", "subjectAltName=DNS:a.test", "-keyout",
-                    folder / "key.pem", "-out", folder / "chain.pem"], check=True,
-                   capture_output=True)
-    return folder
-
-
-def one_round(name, tools, peer, cores, seconds):
-    """Nanoseconds of CPU an operation; with the steal of the time it took."""
-    stolen, ticks = measure.steal()
-    before = measure.cpu_ns(peer.pid)
-    count, said = work.run(name, tools, peer, cores[1], seconds)
-    cost = (measure.cpu_ns(peer.pid) - before) / count
-    stolen_after, ticks_after = measure.steal()
-    return cost, (stolen_after - stolen) / max(1, ticks_after - ticks), said
-
-
-def quartiles(values):
-    if len(values) < 2:
-        return values[0], values[0], values[0]
-    low, middle, high = statistics.quantiles(values, n=4, method="inclusive")
-    return middle, low, high
-
-
-def measure_work(name, running, tools, cores, options):
-    """Rounds of one kind of work at all peers, interleaved."""
-    costs = {peer.name: [] for peer in running}
-    for peer in running:  # warm
-        work.run(name, tools, peer, cores[1], min(1, options.seconds))
-    for _ in range(options.rounds):
-        for attempt in range(AGAIN):
-            got = {peer.name: one_round(name, tools, peer, cores, options.seconds)
-                   for peer in running}
-            if max(steal for _, steal, _ in got.values()) <= STEAL_MAX or attempt == AGAIN - 1:
-                break
-        for peer, (cost, _, _) in got.items():
-            costs[peer].append(cost)
-    ours = costs["hivedoor"]
-    return {
-        "work": name,
-        "what": work.WORK[name][0],
-        "unit": work.WORK[name][2],
-        "cost_ns": {peer: quartiles(values) for peer, values in costs.items()},
-        "ratio": {peer: quartiles([theirs / mine for theirs, mine in zip(values, ours)])
-                  for peer, values in costs.items() if peer != "hivedoor"},
-    }
-
-
-def shown_cost(row, peer):
-    middle = row["cost_ns"][peer][0]
-    if row["unit"] == "byte":
-        return f"{1 / middle:8.2f} GB/s"
-    return f"{middle / 1000:8.2f} us"
-
-
-def print_row(row):
-    print(f"{row['work']:9} {row['what']}")
-    for peer in row["cost_ns"]:
-        ratio = ""
-        if peer in row["ratio"]:
-            middle, low, high = row["ratio"][peer]
-            ratio = f"  costs {middle:.2f} times ours ({low:.2f} to {high:.2f})"
-        print(f"    {peer:9} {shown_cost(row, peer)}{ratio}")
-    sys.stdout.flush()
+ROWS = {**{name: (work.row, what) for name, (what, _, _) in work.WORK.items()},
+        **{name: (idle.row, what) for name, (what, _) in idle.WORK.items()},
+        "certs": (many.row, "10,000 certificates: time to serve, memory, reload after one changed"),
+        **{name: (latency.row, what) for name, what in latency.WORK.items()}}
+QUICK = {"rounds": 3, "seconds": 1.0, "runs": 1, "many": 1000}
+FULL = {"rounds": 7, "seconds": 2.0, "runs": 3, "many": 10000}
 
 
 def machine():
     model = next((line.split(":")[1].strip() for line in open("/proc/cpuinfo")
                   if line.startswith("model name")), platform.machine())
-    openssl = subprocess.run(["openssl", "version"], capture_output=True, text=True).stdout.strip()
-    return {"processor": model, "kernel": platform.release(), "openssl": openssl}
+
+    def said(*command):
+        got = subprocess.run(command, capture_output=True, text=True)
+        return (got.stdout + got.stderr).splitlines()[0].strip()
+
+    return {"processor": model, "processors": os.cpu_count(), "kernel": platform.release(),
+            "openssl": said("openssl", "version"), "nginx": said("nginx", "-v"),
+            "haproxy": said("haproxy", "-v")}
 
 
-def start_origin(tools, core):
-    port = peers.free_port()
-    process = subprocess.Popen([tools["origin"], str(port)],
-                               preexec_fn=lambda: os.sched_setaffinity(0, {core}))
-    peers.wait_open(port, process, "origin")
-    return process, port
-
-
-def find_tools(build):
-    tools = {name: build / f"tests/bench/bench_{name}"
-             for name in ("load", "origin", "relay", "floor")}
-    return {**tools, "watched": (build / "tests/bench/libbench_watched.so").resolve(),
-            "hivedoor": (build / "src/hivedoor").resolve()}
-
-
-def floor_of(tools, certs, core):
-    got = subprocess.run([tools["floor"], certs / "chain.pem", certs / "key.pem"], check=True,
-                         capture_output=True, text=True,
-                         preexec_fn=lambda: os.sched_setaffinity(0, {core}))
-    return json.loads(got.stdout)
+def floor_of(setting, key):
+    """What OpenSSL alone costs, in nanoseconds and bytes."""
+    cert = setting.certs[key] / "a.pem"
+    found = {}
+    for what in ([], ["held"]):
+        got = subprocess.run([setting.tools["floor"], cert, cert, *what], check=True, text=True,
+                             capture_output=True, preexec_fn=work.pinned(setting.cores[0]))
+        found.update(json.loads(got.stdout))
+    return found
 
 
 def read_arguments():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("work", nargs="*", choices=[*work.WORK, []])
-    parser.add_argument("--build", type=pathlib.Path, required=True)
-    parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--seconds", type=float, default=3)
-    parser.add_argument("--key", choices=["ecdsa", "rsa"], default="ecdsa")
-    parser.add_argument("--exact", action="store_true",
-                        help="instructions and system calls an operation, instead of time")
-    parser.add_argument("--out", type=pathlib.Path)
-    return parser.parse_args()
+    parser = argparse.ArgumentParser(
+        prog="./dev bench", description=__doc__, formatter_class=argparse.RawTextHelpFormatter,
+        epilog="rows:\n" + "\n".join(f"  {name:10} {what}" for name, (_, what) in ROWS.items()) +
+        "\n\nfigures of --growth:\n" +
+        "\n".join(f"  {name:12} {axis.what}" for name, axis in growth.AXES.items()))
+    parser.add_argument("row", nargs="*", metavar="ROW", help="these rows only (default: all)")
+    parser.add_argument("--build", type=pathlib.Path, required=True, help=argparse.SUPPRESS)
+    parser.add_argument("--quick", action="store_true",
+                        help="3 rounds of 1 s, 1,000 connections and certificates")
+    parser.add_argument("--rounds", type=int, help="default 7")
+    parser.add_argument("--seconds", type=float, help="of a round of each proxy, default 2")
+    parser.add_argument("--runs", type=int,
+                        help="of what starts fresh proxies (memory, certificates, storm), default 3")
+    parser.add_argument("--many", type=int,
+                        help="idle connections, certificates, connections of a storm, default 10000")
+    parser.add_argument("--out", type=pathlib.Path, help="a JSON file with everything measured")
+    kind = parser.add_mutually_exclusive_group()
+    kind.add_argument("--report", action="store_true",
+                      help="all rows and counts, about 20 minutes: build/bench/report.json and the\n"
+                      "table in docs/PERFORMANCE.md")
+    kind.add_argument("--exact", action="store_true",
+                      help="instructions and system calls an operation instead of time")
+    kind.add_argument("--growth", action="store_true",
+                      help="cost and memory as things grow: ROW names figures; docs/growth/*.png")
+    kind.add_argument("--reloads", action="store_true",
+                      help="100 reloads with 1,000 open WebSockets: time and memory")
+    kind.add_argument("--check", action="store_true",
+                      help="the own load beside wrk, which must agree within 5 %%")
+    options = parser.parse_args()
+    known = growth.AXES if options.growth else ROWS
+    for name in options.row:
+        if name not in known:
+            parser.error(f"there is no {name}; there are: {' '.join(known)}")
+    for key, value in (QUICK if options.quick else FULL).items():
+        if getattr(options, key) is None:
+            setattr(options, key, value)
+    return options
+
+
+def measure_rows(setting, options, result):
+    """The rows that were asked for, printed as they come."""
+    for name in options.row or ROWS:
+        for row in ROWS[name][0](name, setting, options):
+            result["rows"].append(row)
+            report.print_row(row)
+            sys.stdout.flush()
+
+
+def run(setting, options):
+    result = {"machine": machine(), "rows": [],
+              "options": {key: getattr(options, key) for key in FULL}}
+    if options.growth:
+        return growth.run(setting, options)
+    if options.reloads:
+        return reloads.run(setting, options)
+    if options.check:
+        return check.run(setting, options)
+    result["floor"] = {key: floor_of(setting, key) for key in setting.certs}
+    print(json.dumps({**result["machine"], **result["floor"]}, indent=1), flush=True)
+    if not options.exact:
+        measure_rows(setting, options, result)
+    if options.exact or options.report:
+        result["exact"] = exact.show(setting, setting.folder / "exact")
+    if options.report:
+        report.write(result)
+    return result
 
 
 def main():
     options = read_arguments()
-    tools = find_tools(options.build)
-    cores = measure.cores()
-    result = {"machine": machine(), "rounds": options.rounds, "seconds": options.seconds,
-              "key": options.key, "rows": []}
-    with tempfile.TemporaryDirectory(prefix="hivedoor-bench-") as name:
-        folder = pathlib.Path(name)
-        os.chmod(folder, 0o755)  # nginx's worker is another user
-        certs = certificate(folder / "certs", options.key)
-        result["floor"] = floor_of(tools, certs, cores[0])
-        print(json.dumps({**result["machine"], **result["floor"]}, indent=1))
-        origin, port = start_origin(tools, cores[1])
-        try:
-            bench(options, result, tools, folder, port, certs, cores)
-        finally:
-            origin.terminate()
-            origin.wait()
+    with terms.Setting(options.build) as setting:
+        result = run(setting, options)
     if options.out:
         options.out.write_text(json.dumps(result, indent=1) + "\n")
-
-
-def bench(options, result, tools, folder, port, certs, cores):
-    if options.exact:
-        result["exact"] = exact.show((tools, port, certs), folder / "exact")
-        return
-    for name in options.work or work.WORK:
-        kinds = [kind for kind in peers.ALL
-                 if kind is not peers.Relay or name not in work.RELAY_CANNOT]
-        running = [kind(folder, tools, port, certs, cores[0]) for kind in kinds]
-        try:
-            for peer in running:
-                peer.start()
-            row = measure_work(name, running, tools, cores, options)
-        finally:
-            for peer in running:
-                peer.stop()
-        result["rows"].append(row)
-        print_row(row)
+    return 1 if result.get("failed") else 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -111,7 +111,7 @@ def is_strace(pid):
 
 def total(kind, tool, folder, setting, name, count):
     """What the proxy's processes took from their start to their end, with so many operations."""
-    tools, origin, certs = setting
+    tools, origin, certs = setting.tools, setting.origin, setting.certs["ecdsa"]
     folder.mkdir(parents=True)
     folder.chmod(0o777)  # nginx's worker is another user
     watched = tool(folder)

@@ -29,8 +29,7 @@ def cpu_ns(pid):
     return total
 
 
-def memory_kb(pid):
-    """Memory that is the tree's own (Private_Dirty)."""
+def sum_of(pid, field):
     total = 0
     for one in tree(pid):
         try:
@@ -38,8 +37,18 @@ def memory_kb(pid):
         except OSError:
             continue
         total += sum(int(line.split()[1]) for line in text.splitlines()
-                     if line.startswith("Private_Dirty:"))
+                     if line.startswith(f"{field}:"))
     return total
+
+
+def memory_kb(pid):
+    """Memory that is each process's own (Private_Dirty): what grows with connections."""
+    return sum_of(pid, "Private_Dirty")
+
+
+def shared_memory_kb(pid):
+    """Memory that was written, what processes share counted once (Pss_Dirty): what a daemon takes."""
+    return sum_of(pid, "Pss_Dirty")
 
 
 def cores():

@@ -3,11 +3,12 @@
 TLS 1.3 with AES-128-GCM and X25519 (which the load asks for), kept connections to the service, no
 access log, X-Forwarded-For and -Proto set."""
 
+import json
 import os
 import pathlib
 import resource
+import signal
 import socket
-import ssl
 import subprocess
 import time
 
@@ -21,58 +22,54 @@ def free_port():
         return sock.getsockname()[1]
 
 
-def wait_open(port, process, name):
+def wait_open(port, process, name, ip="127.0.0.1", patience=PATIENCE):
     """Until the port takes connections; a process that ended says why."""
-    end = time.monotonic() + PATIENCE
+    end = time.monotonic() + patience
     while time.monotonic() < end:
         if process.poll() is not None:
             raise SystemExit(f"{name} ended with {process.returncode}; see its output.log")
         try:
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+            socket.create_connection((ip, port), timeout=1).close()
             return
         except OSError:
             time.sleep(0.01)
-    raise SystemExit(f"{name} did not open port {port} in {PATIENCE} s")
-
-
-def serves(port, name):
-    """Whether a handshake for this name works now."""
-    context = ssl.create_default_context()
-    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    try:
-        with socket.create_connection(("127.0.0.1", port), timeout=5) as sock:
-            with context.wrap_socket(sock, server_hostname=name):
-                return True
-    except OSError:
-        return False
+    raise SystemExit(f"{name} did not open port {port} in {patience} s")
 
 
 class Peer:
-    """A proxy that runs: `port` speaks HTTPS (the relay's plain TCP)."""
+    """A proxy that runs: `port` speaks HTTPS (the relay's plain TCP).
+
+    certs     a folder of files with chain and key each
+    sites     site: its file there; else a.test with the folder's only one
+    """
 
     name = ""
 
-    def __init__(self, folder, tools, origin, certs, core):
+    def __init__(self, folder, tools, origin, certs, core, sites=None):
         self.folder = pathlib.Path(folder) / self.name
         self.folder.mkdir(parents=True, exist_ok=True)
         self.tools, self.origin, self.certs, self.core = tools, origin, certs, core
+        self.sites = sites or {"a.test": certs / "a.pem"}
         self.port = free_port()
         self.process = None
+        self.patience = PATIENCE
 
     def command(self):
         raise NotImplementedError
 
     def fill(self, template, **values):
         """A configuration of the tree with its @NAMES@ replaced."""
-        text = (HERE / template).read_text()
+        path = self.folder / template
+        path.write_text(self.filled((HERE / template).read_text(), **values))
+        return path
+
+    def filled(self, text, **values):
         files = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-        for key, value in {"PORT": self.port, "FILES": files, "CONNECTIONS": files // 2 - 100,
+        for key, value in {"PORT": self.port, "FILES": files, "CONNECTIONS": files // 2 + 4000,
                            "ORIGIN": self.origin, "FOLDER": self.folder,
                            "CERTS": self.certs, **values}.items():
             text = text.replace(f"@{key}@", str(value))
-        path = self.folder / template
-        path.write_text(text)
-        return path
+        return text
 
     def start(self, wait=True):
         log = open(self.folder / "output.log", "ab")
@@ -81,7 +78,7 @@ class Peer:
                                         preexec_fn=self.prepare)
         log.close()
         if wait:
-            wait_open(self.port, self.process, self.name)
+            wait_open(self.port, self.process, self.name, patience=self.patience)
         return self
 
     def prepare(self):
@@ -104,6 +101,10 @@ class Peer:
                 self.process.kill()
                 self.process.wait()
 
+    def reload(self):
+        """Asks for the files to be read again."""
+        self.process.send_signal(signal.SIGHUP)
+
     def __enter__(self):
         return self.start()
 
@@ -114,26 +115,86 @@ class Peer:
 class Hivedoor(Peer):
     name = "hivedoor"
 
+    def __init__(self, *arguments, **options):
+        super().__init__(*arguments, **options)
+        self.to = f"http://127.0.0.1:{self.origin}"
+        self.more = {}
+
+    def configuration(self):
+        """As JSON, which is YAML."""
+        return {
+            "version": 1, "workers": 1,
+            "listen": {"http": "off", "https": f"127.0.0.1:{self.port}",
+                       "admin": f"unix:{self.folder}/admin.sock"},
+            "certificates": [str(self.certs)],
+            "sites": {site: self.to for site in self.sites},
+            "log": {"access": "off", "level": "warn"},
+            **self.more,
+        }
+
+    def write(self):
+        path = self.folder / "hivedoor.yml"
+        hidden = self.folder / "new.yml"
+        hidden.write_text(json.dumps(self.configuration(), indent=1))
+        hidden.rename(path)
+        return path
+
     def command(self):
-        return [self.tools["hivedoor"], "run", "-c", self.fill("hivedoor.yml")]
+        return [self.tools["hivedoor"], "run", "-c", self.write()]
+
+    def admin(self, path):
+        """What the admin address says."""
+        with socket.socket(socket.AF_UNIX) as sock:
+            sock.settimeout(30)
+            sock.connect(f"{self.folder}/admin.sock")
+            sock.sendall(f"GET {path} HTTP/1.0\r\nHost: localhost\r\n\r\n".encode())
+            return b"".join(iter(lambda: sock.recv(65536), b"")).partition(b"\r\n\r\n")[2].decode()
+
+    def metric(self, name, label=""):
+        """Sum of its samples that carry this label."""
+        return sum(float(line.rsplit(" ", 1)[1]) for line in self.admin("/metrics").splitlines()
+                   if line.startswith((f"hivedoor_{name} ", f"hivedoor_{name}{{")) and label in line)
+
+    def workers(self):
+        return [one["pid"] for one in json.loads(self.admin("/state"))["processes"]
+                if one["role"] == "worker" and one["pid"] > 0]
+
+    def start(self, wait=True):
+        super().start(wait)
+        until = time.monotonic() + self.patience
+        while wait and not self.has_started():
+            if time.monotonic() > until:
+                raise SystemExit(f"the workers of {self.name} did not start")
+            time.sleep(0.01)
+        return self
+
+    def has_started(self):
+        try:
+            return len(self.workers()) == self.configuration()["workers"]
+        except OSError:  # the admin address comes last
+            return False
 
 
 class Nginx(Peer):
     name = "nginx"
 
     def command(self):
+        one = (HERE / "nginx_site.conf").read_text()
+        servers = [self.filled(one, SITE=site, FILE=file,
+                               LISTEN="" if i else "reuseport backlog=16384")
+                   for i, (site, file) in enumerate(self.sites.items())]
         return ["nginx", "-p", self.folder, "-e", self.folder / "error.log", "-c",
-                self.fill("nginx.conf")]
+                self.fill("nginx.conf", SERVERS="".join(servers))]
 
 
 class Haproxy(Peer):
     name = "haproxy"
 
     def command(self):
-        both = self.folder / "both.pem"
-        both.write_text((self.certs / "chain.pem").read_text() +
-                        (self.certs / "key.pem").read_text())
-        return ["haproxy", "-W", "-db", "-f", self.fill("haproxy.cfg", BOTH=both)]
+        return ["haproxy", "-W", "-db", "-f", self.fill("haproxy.cfg")]
+
+    def reload(self):
+        self.process.send_signal(signal.SIGUSR2)
 
 
 class Relay(Peer):

@@ -12,23 +12,18 @@ import pytest
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests/bench"))
 
-import bench  # noqa: E402
 import exact  # noqa: E402
 import peers  # noqa: E402
+import setting as setting_of  # noqa: E402
 
 BUILD = pathlib.Path(os.environ.get("HIVEDOOR_BUILD", ROOT / "build/release"))
 
 
 @pytest.fixture(scope="session", name="setting")
-def start(tmp_path_factory):
-    """The tools, a service, a certificate and a processor."""
-    core = min(os.sched_getaffinity(0))
-    tools = bench.find_tools(BUILD)
-    certs = bench.certificate(tmp_path_factory.mktemp("exact") / "certs", "ecdsa")
-    origin, port = bench.start_origin(tools, core)
-    yield tools, port, certs
-    origin.terminate()
-    origin.wait()
+def start():
+    """The tools, a service and certificates."""
+    with setting_of.Setting(BUILD) as setting:
+        yield setting
 
 
 @pytest.mark.parametrize("tool", [exact.Callgrind, exact.Strace], ids=lambda tool: tool.unit)

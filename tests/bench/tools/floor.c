@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What OpenSSL alone costs: the server's side of handshakes and records over memory, without any
- * network. Prints one JSON object: nanoseconds of CPU an operation.
+ * network. Prints one JSON object: nanoseconds of CPU an operation; or bytes that an idle
+ * connection keeps, counted by an allocator that would slow the others down.
  *
- *   floor CHAIN.pem KEY.pem
+ *   floor CHAIN.pem KEY.pem [held]
  */
+#include <malloc.h>
+#include <openssl/crypto.h>
 #include <openssl/ssl.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -14,6 +17,7 @@
 
 #define HANDSHAKES 400
 #define RECORDS    4000
+#define HELD       200
 
 struct pair {
     SSL *server;
@@ -71,6 +75,38 @@ static void pair_free(struct pair *p)
     SSL_free(p->client);
 }
 
+/* ---- what stays allocated ---- */
+
+static size_t held;
+
+static void *count_malloc(size_t n, const char *file, int line)
+{
+    void *p = malloc(n);
+
+    (void)file;
+    (void)line;
+    held += p == NULL ? 0 : malloc_usable_size(p);
+    return p;
+}
+
+static void count_free(void *p, const char *file, int line)
+{
+    (void)file;
+    (void)line;
+    held -= p == NULL ? 0 : malloc_usable_size(p);
+    free(p);
+}
+
+static void *count_realloc(void *p, size_t n, const char *file, int line)
+{
+    (void)file;
+    (void)line;
+    held -= p == NULL ? 0 : malloc_usable_size(p);
+    p = realloc(p, n);
+    held += p == NULL ? 0 : malloc_usable_size(p);
+    return p;
+}
+
 /* Only what the server does counts. */
 static uint64_t shake(struct pair *p)
 {
@@ -125,16 +161,43 @@ static uint64_t record_ns(SSL_CTX *server, SSL_CTX *client, int len, int is_writ
     return spent / RECORDS;
 }
 
-int main(int argc, char **argv)
+/* One answer each way. */
+static void exchange(struct pair *p)
 {
-    if (argc != 3) {
-        die("floor CHAIN.pem KEY.pem");
-    }
-    SSL_CTX *client = SSL_CTX_new(TLS_client_method());
-    SSL_CTX *bare = server_ctx(argv[1], argv[2], 0);
-    SSL_CTX *one = server_ctx(argv[1], argv[2], 1);
-    SSL_CTX *two = server_ctx(argv[1], argv[2], 2);
+    char bytes[1024] = {0};
 
+    if (SSL_write(p->client, bytes, 200) != 200 || SSL_read(p->server, bytes, 200) != 200 ||
+        SSL_write(p->server, bytes, 1024) != 1024 || SSL_read(p->client, bytes, 1024) != 1024) {
+        die("a record was lost");
+    }
+}
+
+/* Bytes that the server's end of a connection keeps once it is idle. */
+static size_t held_bytes(SSL_CTX *server, SSL_CTX *client)
+{
+    static struct pair pairs[HELD];
+
+    SSL_CTX_set_mode(server, SSL_MODE_RELEASE_BUFFERS);
+    for (int i = 0; i < HELD; i++) {
+        pairs[i] = pair_new(server, client);
+        (void)shake(&pairs[i]);
+        exchange(&pairs[i]);
+    }
+    size_t before = held;
+    for (int i = 0; i < HELD; i++) {
+        BIO_up_ref(SSL_get_rbio(pairs[i].server)); /* the pair of BIOs is not the server's */
+        SSL_free(pairs[i].server);
+    }
+    size_t bytes = (before - held) / HELD;
+    for (int i = 0; i < HELD; i++) {
+        SSL_free(pairs[i].client);
+    }
+    SSL_CTX_clear_mode(server, SSL_MODE_RELEASE_BUFFERS);
+    return bytes;
+}
+
+static void print_times(SSL_CTX *bare, SSL_CTX *one, SSL_CTX *two, SSL_CTX *client)
+{
     (void)handshake_ns(bare, client); /* warms up */
     (void)printf("{\"handshake_0_tickets_ns\":%llu,\"handshake_1_ticket_ns\":%llu,"
                  "\"handshake_2_tickets_ns\":%llu,",
@@ -147,6 +210,26 @@ int main(int argc, char **argv)
                  (unsigned long long)record_ns(bare, client, 16384, 1),
                  (unsigned long long)record_ns(bare, client, 1024, 0),
                  (unsigned long long)record_ns(bare, client, 16384, 0));
+}
+
+int main(int argc, char **argv)
+{
+    if (argc < 3) {
+        die("floor CHAIN.pem KEY.pem [held]");
+    }
+    if (argc > 3 && CRYPTO_set_mem_functions(count_malloc, count_realloc, count_free) != 1) {
+        die("OpenSSL has allocated already");
+    }
+    SSL_CTX *client = SSL_CTX_new(TLS_client_method());
+    SSL_CTX *bare = server_ctx(argv[1], argv[2], 0);
+    SSL_CTX *one = server_ctx(argv[1], argv[2], 1);
+    SSL_CTX *two = server_ctx(argv[1], argv[2], 2);
+
+    if (argc > 3) {
+        (void)printf("{\"held_bytes\":%zu}\n", held_bytes(one, client));
+    } else {
+        print_times(bare, one, two, client);
+    }
     SSL_CTX_free(two);
     SSL_CTX_free(one);
     SSL_CTX_free(bare);

@@ -4,17 +4,19 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
-#define EVENTS        256
-#define DRAIN_US      10000000 /* how long answers are waited for after the end */
-#define STORM_WAIT_US 30000000
+#define EVENTS   64
+#define DRAIN_US 10000000  /* how long answers are waited for after the end */
+#define HOLD_US  300000000 /* how long all may take to be there */
 
 uint64_t load_now_us(void)
 {
@@ -51,17 +53,44 @@ static void keep_latency(struct load *l, uint64_t us)
     l->latencies[l->latency_count++] = us;
 }
 
+/* Who waits longest is asked first, so that all connections take part. */
 static void wait_for_turn(struct conn *c)
 {
-    c->next = c->load->free;
-    c->load->free = c;
+    struct load *l = c->load;
+
+    c->next = NULL;
+    if (l->free == NULL) {
+        l->free = c;
+    } else {
+        l->free_last->next = c;
+    }
+    l->free_last = c;
+    l->free_count++;
+}
+
+static void leave_turn(struct conn *c)
+{
+    struct load *l = c->load;
+    struct conn *before = NULL;
+
+    for (struct conn *at = l->free; at != NULL; before = at, at = at->next) {
+        if (at != c) {
+            continue;
+        }
+        *(before == NULL ? &l->free : &before->next) = c->next;
+        if (l->free_last == c) {
+            l->free_last = before;
+        }
+        l->free_count--;
+        return;
+    }
 }
 
 void load_on_free(struct conn *c)
 {
     struct load *l = c->load;
 
-    if (c->is_storm || l->options.mode == LOAD_IDLE) {
+    if (l->options.mode == LOAD_IDLE) {
         conn_ask(c, load_now_us()); /* one request each, however late */
     } else if (l->options.mode == LOAD_OPEN) {
         wait_for_turn(c);
@@ -77,9 +106,6 @@ void load_on_answer(struct conn *c)
     struct load *l = c->load;
 
     l->answered++;
-    if (c->is_storm) {
-        return; /* held, so that it stays one of many */
-    }
     keep_latency(l, load_now_us() - c->due_us);
     switch (l->options.mode) {
     case LOAD_CLOSED: load_on_free(c); break;
@@ -98,69 +124,65 @@ void load_on_failure(struct conn *c)
 {
     struct load *l = c->load;
 
-    if (c->is_storm) {
-        l->refused++;
-        return;
-    }
     l->failed++;
-    for (struct conn **at = &l->free; *at != NULL; at = &(*at)->next) {
-        if (*at == c) {
-            *at = c->next;
-            break;
-        }
-    }
+    leave_turn(c);
     if (!is_enough(l)) {
         conn_open(c);
     }
 }
 
-/* Everything that is due by now and finds a connection. */
+/* Everything that is due by now and finds a connection. The clock runs once all connections stand.
+ */
 static void ask_what_is_due(struct load *l)
 {
     double gap_us = 1e6 / l->options.rate;
 
-    while (l->free != NULL && !is_enough(l) && l->next_due_us <= load_now_us()) {
+    if (!l->is_warm && l->free_count == l->options.connections) {
+        l->is_warm = true;
+        l->started_us = load_now_us();
+        l->next_due_us = l->started_us;
+    }
+    while (l->is_warm && l->free != NULL && !is_enough(l) && l->next_due_us <= load_now_us()) {
         struct conn *c = l->free;
-        l->free = c->next;
+        leave_turn(c);
         conn_ask(c, l->next_due_us);
         l->next_due_us = l->started_us + (uint64_t)((double)l->asked * gap_us);
     }
 }
 
-static void raise_storm(struct load *l)
-{
-    l->is_stormed = true;
-    for (unsigned i = 0; i < l->options.storm; i++) {
-        l->storm[i] = (struct conn){.load = l, .is_storm = true};
-        conn_open(&l->storm[i]);
-    }
-}
-
-static bool is_storm_over(const struct load *l)
-{
-    for (unsigned i = 0; i < l->options.storm; i++) {
-        if (l->storm[i].state != CONN_CLOSED && l->storm[i].state != CONN_FREE) {
-            return false;
-        }
-    }
-    return true;
-}
-
 /* ---- the loop ---- */
 
-static int wait_ms(const struct load *l)
+static volatile sig_atomic_t told_to_forget;
+static volatile sig_atomic_t told_to_end;
+
+static void on_signal(int signo)
 {
-    if (l->options.mode != LOAD_OPEN || l->free == NULL || l->is_over) {
-        return 100;
+    if (signo == SIGUSR1) {
+        told_to_forget = 1;
+    } else {
+        told_to_end = 1;
     }
-    uint64_t now = load_now_us();
-    return l->next_due_us <= now ? 0 : (int)((l->next_due_us - now) / 1000);
+}
+
+/* Until the next request is due, to the microsecond: whoever spins would take the processor from
+ * the service. */
+static struct timespec wait_time(const struct load *l)
+{
+    uint64_t us = 100000;
+
+    if (l->options.mode == LOAD_OPEN && l->is_warm && l->free != NULL && !l->is_over) {
+        uint64_t now = load_now_us();
+        us = l->next_due_us <= now ? 0 : l->next_due_us - now;
+    }
+    return (struct timespec){.tv_sec = (time_t)(us / 1000000),
+                             .tv_nsec = (long)(us % 1000000) * 1000};
 }
 
 static void turn(struct load *l)
 {
     struct epoll_event events[EVENTS];
-    int n = epoll_wait(l->epoll, events, EVENTS, wait_ms(l));
+    struct timespec wait = wait_time(l);
+    int n = epoll_pwait2(l->epoll, events, EVENTS, &wait, NULL);
 
     for (int i = 0; i < n; i++) {
         conn_step(events[i].data.ptr);
@@ -168,39 +190,41 @@ static void turn(struct load *l)
     if (l->options.mode == LOAD_OPEN) {
         ask_what_is_due(l);
     }
+    if (told_to_forget) {
+        told_to_forget = 0;
+        l->latency_count = 0;
+    }
 }
 
 static void run_until_over(struct load *l)
 {
     double seconds = l->options.seconds;
-    uint64_t end_us = l->started_us + (uint64_t)(seconds * 1e6);
 
-    for (;;) {
-        uint64_t now = load_now_us();
-        l->is_over = l->is_over || (seconds > 0 && now >= end_us);
-        if (l->options.storm > 0 && !l->is_stormed &&
-            now >= l->started_us + (end_us - l->started_us) / 4) {
-            raise_storm(l);
-        }
-        if (is_enough(l)) {
-            return;
-        }
+    do {
+        uint64_t end_us = l->started_us + (uint64_t)(seconds * 1e6);
+        l->is_over = told_to_end || (seconds > 0 && load_now_us() >= end_us);
         turn(l);
-    }
+    } while (!is_enough(l));
 }
 
 static void drain(struct load *l)
 {
-    uint64_t give_up_us = load_now_us() + (l->is_stormed ? STORM_WAIT_US : DRAIN_US);
+    uint64_t give_up_us = load_now_us() + DRAIN_US;
 
     l->is_over = true;
-    while ((l->answered + l->failed < l->asked || (l->is_stormed && !is_storm_over(l))) &&
-           load_now_us() < give_up_us) {
+    while (l->answered + l->failed < l->asked && load_now_us() < give_up_us) {
         turn(l);
     }
-    for (unsigned i = 0; l->is_stormed && i < l->options.storm; i++) {
-        enum conn_state state = l->storm[i].state;
-        l->refused += state != CONN_CLOSED && state != CONN_FREE;
+}
+
+static void open_some(struct load *l)
+{
+    const struct load_options *o = &l->options;
+    unsigned at_once = o->at_once == 0 ? o->connections : o->at_once;
+
+    while (l->begun < o->connections && l->begun - l->answered - l->failed < at_once) {
+        l->conns[l->begun].load = l;
+        conn_open(&l->conns[l->begun++]);
     }
 }
 
@@ -208,14 +232,16 @@ static void drain(struct load *l)
 static void hold(struct load *l)
 {
     struct pollfd in = {.fd = STDIN_FILENO, .events = POLLIN};
-    uint64_t give_up_us = load_now_us() + STORM_WAIT_US;
+    uint64_t give_up_us = load_now_us() + HOLD_US;
 
+    l->is_over = true; /* who fails is not replaced */
     while (l->answered + l->failed < l->options.connections && load_now_us() < give_up_us) {
+        open_some(l);
         turn(l);
-        l->is_over = true; /* who fails is not replaced */
     }
-    (void)printf("{\"held\":%lu,\"failed\":%lu}\n", (unsigned long)l->answered,
-                 (unsigned long)l->failed);
+    (void)printf("{\"held\":%lu,\"failed\":%lu,\"seconds\":%.6f}\n", (unsigned long)l->answered,
+                 (unsigned long)(l->options.connections - l->answered),
+                 (double)(load_now_us() - l->started_us) / 1e6);
     (void)fflush(stdout);
     (void)poll(&in, 1, -1);
 }
@@ -234,13 +260,15 @@ static int on_session(SSL *ssl, SSL_SESSION *session)
 
 static void make_ctx(struct load *l)
 {
-    static const unsigned char protocol[] = "\x08http/1.1";
+    static const unsigned char h1[] = "\x08http/1.1";
+    static const unsigned char h2[] = "\x02h2";
+    const unsigned char *protocol = l->options.h2 ? h2 : h1;
 
     l->ctx = SSL_CTX_new(TLS_client_method());
     if (l->ctx == NULL || SSL_CTX_set_min_proto_version(l->ctx, TLS1_3_VERSION) != 1 ||
         SSL_CTX_set_ciphersuites(l->ctx, "TLS_AES_128_GCM_SHA256") != 1 ||
         SSL_CTX_set1_groups_list(l->ctx, "X25519") != 1 ||
-        SSL_CTX_set_alpn_protos(l->ctx, protocol, sizeof(protocol) - 1) != 0) {
+        SSL_CTX_set_alpn_protos(l->ctx, protocol, protocol[0] + 1U) != 0) {
         load_die("SSL_CTX_new");
     }
     SSL_CTX_set_verify(l->ctx, SSL_VERIFY_NONE, NULL); /* the server's cost is measured, not ours */
@@ -256,7 +284,15 @@ static void make_request(struct load *l)
     char head[1024];
     int n;
 
-    if (o->upload > 0) {
+    if (o->h2) {
+        n = (int)h2_request(o, head, sizeof(head));
+    } else if (o->websocket) {
+        n = snprintf(
+            head, sizeof(head),
+            "GET %s HTTP/1.1\r\nHost: %s\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+            "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n",
+            o->path, o->sni);
+    } else if (o->upload > 0) {
         n = snprintf(head, sizeof(head),
                      "POST %s HTTP/1.1\r\nHost: %s\r\nContent-Length: %zu\r\n\r\n", o->path, o->sni,
                      o->upload);
@@ -276,72 +312,23 @@ static void start(struct load *l)
 {
     struct rlimit files;
 
+    (void)sigaction(SIGPIPE, &(struct sigaction){.sa_handler = SIG_IGN}, NULL);
+    (void)sigaction(SIGUSR1, &(struct sigaction){.sa_handler = on_signal}, NULL);
+    (void)sigaction(SIGTERM, &(struct sigaction){.sa_handler = on_signal}, NULL);
+    (void)prctl(PR_SET_TIMERSLACK, 1);
     if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
         files.rlim_cur = files.rlim_max;
         (void)setrlimit(RLIMIT_NOFILE, &files);
     }
     l->epoll = epoll_create1(EPOLL_CLOEXEC);
     l->conns = calloc(l->options.connections, sizeof(l->conns[0]));
-    l->storm = calloc(l->options.storm + 1, sizeof(l->storm[0]));
-    if (l->epoll < 0 || l->conns == NULL || l->storm == NULL) {
+    if (l->epoll < 0 || l->conns == NULL) {
         load_die("start");
     }
     l->started_us = load_now_us();
-    l->next_due_us = l->started_us;
-    for (unsigned i = 0; i < l->options.connections; i++) {
+    for (unsigned i = 0; l->options.mode != LOAD_IDLE && i < l->options.connections; i++) {
         l->conns[i].load = l;
         conn_open(&l->conns[i]);
-    }
-}
-
-static enum load_mode read_mode(const char *word)
-{
-    static const char *const words[] = {"closed", "open", "handshake", "idle"};
-
-    for (int i = 0; i < 4; i++) {
-        if (strcmp(word, words[i]) == 0) {
-            return (enum load_mode)i;
-        }
-    }
-    errno = EINVAL;
-    load_die("--mode");
-}
-
-static void read_options(struct load_options *o, int argc, char **argv)
-{
-    for (int i = 1; i < argc; i++) {
-        char *value = strchr(argv[i], '=');
-        const char *name = argv[i];
-        if (value == NULL) {
-            o->plain = o->plain || strcmp(name, "--plain") == 0;
-            o->resume = o->resume || strcmp(name, "--resume") == 0;
-            continue;
-        }
-        *value++ = '\0';
-        if (strcmp(name, "--mode") == 0) {
-            o->mode = read_mode(value);
-        } else if (strcmp(name, "--port") == 0) {
-            o->to.sin_port = htons((uint16_t)strtoul(value, NULL, 10));
-        } else if (strcmp(name, "--sni") == 0) {
-            o->sni = value;
-        } else if (strcmp(name, "--path") == 0) {
-            o->path = value;
-        } else if (strcmp(name, "--connections") == 0) {
-            o->connections = (unsigned)strtoul(value, NULL, 10);
-        } else if (strcmp(name, "--storm") == 0) {
-            o->storm = (unsigned)strtoul(value, NULL, 10);
-        } else if (strcmp(name, "--rate") == 0) {
-            o->rate = strtod(value, NULL);
-        } else if (strcmp(name, "--seconds") == 0) {
-            o->seconds = strtod(value, NULL);
-        } else if (strcmp(name, "--requests") == 0) {
-            o->requests = strtoull(value, NULL, 10);
-        } else if (strcmp(name, "--upload") == 0) {
-            o->upload = strtoul(value, NULL, 10);
-        } else {
-            errno = EINVAL;
-            load_die(name);
-        }
     }
 }
 
@@ -354,7 +341,7 @@ int main(int argc, char **argv)
                                  .to = {.sin_family = AF_INET}}};
 
     l.options.to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    read_options(&l.options, argc, argv);
+    load_read_options(&l.options, argc, argv);
     make_ctx(&l);
     make_request(&l);
     start(&l);

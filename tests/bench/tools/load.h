@@ -4,10 +4,14 @@
  *
  *   load.c       options, the loop, who starts when
  *   load_conn.c  one connection: connect, handshake, requests and answers
+ *   load_h2.c    one request over HTTP/2
  *   load_say.c   what came out, as one JSON object
  *
  * Latency counts from when a request was due, not from when it was sent: a server that stalls is
  * charged for those who had to wait.
+ *
+ * SIGUSR1 forgets the latencies so far, SIGTERM ends the work: whoever measures beside a storm says
+ * when it begins and when it is over.
  */
 #ifndef HIVEDOOR_BENCH_LOAD_H
 #define HIVEDOOR_BENCH_LOAD_H
@@ -32,8 +36,10 @@ struct load_options {
     const char *path;
     bool plain;           /* no TLS */
     bool resume;          /* handshakes with the ticket of the one before */
+    bool h2;              /* HTTP/2, one request a connection: idle mode */
+    bool websocket;       /* a request to switch, and no more: idle mode */
     unsigned connections; /* at a time */
-    unsigned storm;       /* open mode: so many new ones at half time, all at once */
+    unsigned at_once;     /* idle mode: so many are made at a time; 0: all */
     double rate;          /* open mode: requests a second */
     double seconds;       /* 0: no bound */
     uint64_t requests;    /* 0: no bound */
@@ -56,12 +62,12 @@ struct conn {
     enum conn_state state;
     int fd;
     SSL *ssl;
-    bool is_storm;
     uint64_t due_us; /* of the request under way */
     size_t sent;     /* bytes of it */
-    char head[4096]; /* of the answer, until its end */
+    char head[4096]; /* of the answer, until its end; of a frame with HTTP/2 */
     size_t head_len; /* bytes in it */
-    bool in_body;
+    bool in_body;    /* HTTP/2: of a frame */
+    bool is_last;    /* HTTP/2: the frame ends the answer */
     uint64_t body_left;
     struct conn *next; /* in load->free */
 };
@@ -72,20 +78,20 @@ struct load {
     SSL_SESSION *session; /* newest, with `resume` */
     int epoll;
     struct conn *conns;
-    struct conn *storm;
-    struct conn *free; /* waiting for a request to be due */
-    char *request;     /* head and body */
+    struct conn *free; /* waiting for a request to be due: the one that waits longest first */
+    struct conn *free_last;
+    unsigned free_count;
+    char *request; /* head and body */
     size_t request_len;
     uint64_t started_us;
     uint64_t next_due_us; /* open mode */
-    bool is_stormed;
-    bool is_over;  /* nothing new is begun */
-    unsigned open; /* connections that stand or are being made */
+    bool is_warm;         /* open mode: all connections stand, the clock runs */
+    bool is_over;         /* nothing new is begun */
+    unsigned begun;       /* idle mode: connections so far */
 
     uint64_t asked;
     uint64_t answered;
     uint64_t failed;
-    uint64_t refused; /* connections of a storm that did not get through */
     uint64_t handshakes;
     uint64_t resumed;
     uint64_t bytes_in;
@@ -98,6 +104,8 @@ uint64_t load_now_us(void);
 /* Ends the program with a sentence. */
 _Noreturn void load_die(const char *what);
 
+void load_read_options(struct load_options *o, int argc, char **argv);
+
 /* Begins to connect a closed connection. */
 void conn_open(struct conn *c);
 /* Sends a request, due then, on a free connection. */
@@ -105,6 +113,13 @@ void conn_ask(struct conn *c, uint64_t due_us);
 /* Goes on after an event. */
 void conn_step(struct conn *c);
 void conn_close(struct conn *c);
+/* > 0 bytes, 0: later, < 0: over. */
+ssize_t conn_put(struct conn *c, const char *bytes, size_t len);
+
+/* The whole of what a client sends on a connection; bytes written. */
+size_t h2_request(const struct load_options *o, char *out, size_t cap);
+/* Takes bytes of the server. 1: the answer is complete, 0: not yet, < 0: the server gave up. */
+int h2_take(struct conn *c, const char *in, size_t len);
 
 /* Called by conn: it could send a request; it got its answer; it broke. May close or ask. */
 void load_on_free(struct conn *c);

@@ -34,7 +34,6 @@ void conn_close(struct conn *c)
     c->ssl = NULL;
     close(c->fd); /* leaves the epoll set by itself */
     c->state = CONN_CLOSED;
-    c->load->open--;
 }
 
 static void fail(struct conn *c)
@@ -71,7 +70,6 @@ void conn_open(struct conn *c)
     if (c->fd < 0) {
         load_die("socket");
     }
-    l->open++;
     c->state = CONN_CONNECTING;
     c->ssl = NULL;
     (void)setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
@@ -127,8 +125,7 @@ static void step_handshake(struct conn *c)
     }
 }
 
-/* > 0 bytes, 0: later, < 0: over. */
-static ssize_t put(struct conn *c, const char *bytes, size_t len)
+ssize_t conn_put(struct conn *c, const char *bytes, size_t len)
 {
     if (c->ssl == NULL) {
         ssize_t n = send(c->fd, bytes, len, MSG_NOSIGNAL);
@@ -162,7 +159,7 @@ static void step_send(struct conn *c)
 
     while (c->sent < l->request_len) {
         size_t left = l->request_len - c->sent;
-        ssize_t n = put(c, l->request + c->sent, left < READ_BYTES ? left : READ_BYTES);
+        ssize_t n = conn_put(c, l->request + c->sent, left < READ_BYTES ? left : READ_BYTES);
         if (n < 0) {
             fail(c);
             return;
@@ -189,8 +186,12 @@ void conn_ask(struct conn *c, uint64_t due_us)
 }
 
 /* The bench's own origin and every proxy between say Content-Length. */
-static bool read_length(const char *head, uint64_t *out_length)
+static bool read_length(const struct load *l, const char *head, uint64_t *out_length)
 {
+    if (l->options.websocket) {
+        *out_length = 0;
+        return strncmp(head, "HTTP/1.1 101", 12) == 0;
+    }
     const char *at = strcasestr(head, "\r\ncontent-length:");
 
     if (at == NULL || strncmp(head, "HTTP/1.1 200", 12) != 0) {
@@ -215,16 +216,19 @@ static ssize_t take_head(struct conn *c, const char *in, size_t len)
         return c->head_len == sizeof(c->head) - 1 ? -1 : (ssize_t)n;
     }
     end[2] = '\0';
-    if (!read_length(c->head, &c->body_left)) {
+    if (!read_length(c->load, c->head, &c->body_left)) {
         return -1;
     }
     c->in_body = true;
     return end + 4 - c->head - (ssize_t)before;
 }
 
-/* True: the answer is complete. */
+/* 1: the answer is complete, < 0: it is none. */
 static int consume(struct conn *c, const char *in, size_t len)
 {
+    if (c->load->options.h2) {
+        return h2_take(c, in, len);
+    }
     if (!c->in_body) {
         ssize_t n = take_head(c, in, len);
         if (n < 0) {
@@ -278,9 +282,14 @@ static void step_receive(struct conn *c)
 /* Nothing is due: a session ticket may come, or the end. */
 static void step_free(struct conn *c)
 {
-    char byte;
+    char bytes[512];
+    ssize_t n = take(c, bytes, sizeof(bytes));
 
-    if (take(c, &byte, 1) != 0) {
+    /* HTTP/2 may still say something about the connection. */
+    while (n > 0 && c->load->options.h2 && h2_take(c, bytes, (size_t)n) >= 0) {
+        n = take(c, bytes, sizeof(bytes));
+    }
+    if (n != 0) {
         fail(c);
     }
 }

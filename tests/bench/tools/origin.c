@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The service of the bench: as little work as a service can do. GET /1k, /64k, /1m ... is answered
- * with so many bytes; a body that comes is read and thrown away. One thread, epoll, keep-alive.
+ * with so many bytes; a body that comes is read and thrown away; who asks to switch protocols may,
+ * and hears no more. One thread, epoll, keep-alive.
  *
- *   origin PORT
+ *   origin PORT [COUNT]     at 127.0.0.1, or at so many addresses from 127.1.0.0 on
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -14,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -26,6 +28,7 @@
 
 struct client {
     int fd;
+    bool is_listener;
     char head[HEAD_MAX];
     size_t head_len;
     uint64_t skip;      /* bytes of a request's body still to come */
@@ -120,11 +123,19 @@ static void read_head(struct client *c)
     c->skip = length == NULL ? 0 : strtoull(length + 17, NULL, 10);
     c->body_left = path == NULL ? 0 : read_size(path + 1);
     c->answer_sent = 0;
+    c->is_answer_due = true;
+    if (strcasestr(c->head, "\r\nupgrade:") != NULL) {
+        c->body_left = 0;
+        c->answer_len =
+            (size_t)snprintf(c->answer, sizeof(c->answer),
+                             "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\n"
+                             "Upgrade: websocket\r\n\r\n");
+        return;
+    }
     c->answer_len = (size_t)snprintf(c->answer, sizeof(c->answer),
                                      "HTTP/1.1 200 OK\r\nContent-Type: application/octet-stream\r\n"
                                      "Content-Length: %llu\r\n\r\n",
                                      (unsigned long long)c->body_left);
-    c->is_answer_due = true;
 }
 
 /* False: the client is gone. */
@@ -196,33 +207,61 @@ static void on_accept(int listener)
     want(c, EPOLLIN, EPOLL_CTL_ADD);
 }
 
-int main(int argc, char **argv)
+static void listen_at(uint32_t ip, uint16_t port)
 {
-    struct sockaddr_in at = {.sin_family = AF_INET};
+    struct sockaddr_in at = {
+        .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(ip)};
+    struct client *c = calloc(1, sizeof(*c));
     int one = 1;
 
-    at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    at.sin_port = htons((uint16_t)strtoul(argc > 1 ? argv[1] : "0", NULL, 10));
+    if (c == NULL) {
+        die("calloc");
+    }
+    c->is_listener = true;
+    c->fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    (void)setsockopt(c->fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+    if (bind(c->fd, (struct sockaddr *)&at, sizeof(at)) < 0 || listen(c->fd, BACKLOG) < 0) {
+        die("listen");
+    }
+    want(c, EPOLLIN, EPOLL_CTL_ADD);
+}
+
+static void raise_files(void)
+{
+    struct rlimit files;
+
+    if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
+        files.rlim_cur = files.rlim_max;
+        (void)setrlimit(RLIMIT_NOFILE, &files);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    uint16_t port = (uint16_t)strtoul(argc > 1 ? argv[1] : "0", NULL, 10);
+    unsigned count = argc > 2 ? (unsigned)strtoul(argv[2], NULL, 10) : 0;
+
     body = calloc(1, BODY_MAX);
     epoll = epoll_create1(EPOLL_CLOEXEC);
-    int listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    (void)setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
-    if (body == NULL || epoll < 0 || bind(listener, (struct sockaddr *)&at, sizeof(at)) < 0 ||
-        listen(listener, BACKLOG) < 0) {
+    if (body == NULL || epoll < 0) {
         die("start");
     }
-    struct epoll_event e = {.events = EPOLLIN};
-    if (epoll_ctl(epoll, EPOLL_CTL_ADD, listener, &e) < 0) {
-        die("epoll_ctl");
+    raise_files();
+    for (unsigned i = 0; i < count; i++) {
+        listen_at(0x7f010000 + i, port); /* 127.1.0.0: any of 127/8 is this machine */
+    }
+    if (count == 0) {
+        listen_at(INADDR_LOOPBACK, port);
     }
     for (;;) {
         struct epoll_event events[EVENTS];
         int n = epoll_wait(epoll, events, EVENTS, -1);
         for (int i = 0; i < n; i++) {
-            if (events[i].data.ptr == NULL) {
-                on_accept(listener);
+            struct client *c = events[i].data.ptr;
+            if (c->is_listener) {
+                on_accept(c->fd);
             } else {
-                on_client(events[i].data.ptr, events[i].events);
+                on_client(c, events[i].events);
             }
         }
     }
