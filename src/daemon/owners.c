@@ -5,8 +5,15 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "base/map.h"
 #include "base/mem.h"
 #include "stats/text.h"
+
+/* What metrics say of an address's name. */
+struct told {
+    uint64_t *cell; /* NULL: nothing */
+    uint64_t hash;  /* of the name */
+};
 
 struct pair {
     struct task_name a;
@@ -20,7 +27,7 @@ struct owners {
     char *pin;           /* owned, lower case; NULL: none */
     struct addr *addrs;  /* owned */
     size_t count;
-    uint64_t **cells; /* owned: of the series that tells an address's name; NULL: none */
+    struct told *told; /* owned: of each address */
     struct pair said[OWNERS_PAIRS_MAX];
     size_t said_count;
     size_t unused;
@@ -43,7 +50,7 @@ void owners_free(struct owners *o)
     }
     owners_set(o, NULL, 0);
     free(o->addrs);
-    free((void *)o->cells);
+    free(o->told);
     free(o->pin);
     free(o);
 }
@@ -62,9 +69,9 @@ bool owners_pin(struct owners *o, struct str service)
 
 static void say_nothing(struct owners *o, size_t i)
 {
-    if (o->cells[i] != NULL) {
-        __atomic_store_n(o->cells[i], 0, __ATOMIC_RELAXED);
-        o->cells[i] = NULL;
+    if (o->told[i].cell != NULL) {
+        __atomic_store_n(o->told[i].cell, 0, __ATOMIC_RELAXED);
+        o->told[i].cell = NULL;
     }
 }
 
@@ -87,10 +94,10 @@ void owners_set(struct owners *o, const struct addr *addrs, size_t count)
         tasks_drop(o->tasks, &o->addrs[i]);
     }
     free(o->addrs);
-    free((void *)o->cells);
+    free(o->told);
     o->addrs = copy;
     o->count = count;
-    o->cells = (uint64_t **)mem_array(count, sizeof(*o->cells));
+    o->told = mem_array(count, sizeof(*o->told));
 }
 
 size_t owners_count(const struct owners *o)
@@ -194,16 +201,18 @@ static void say_name(struct owners *o, size_t i, const struct task_name *t)
     struct buf labels;
     char text[ADDR_TEXT_MAX];
 
-    if (o->cells[i] != NULL || t == NULL) {
+    if (t == NULL || (o->told[i].cell != NULL && o->told[i].hash == map_hash(str_of(t->text)))) {
         return;
     }
+    say_nothing(o, i); /* an address that is another task's now */
     buf_init(&labels, SERIES_LABELS_MAX);
     int err = text_label(&labels, "service", o->name);
     err = err == OK ? text_label(&labels, "endpoint", str_of(addr_print(&o->addrs[i], text))) : err;
     err = err == OK ? text_label(&labels, "task", str_of(t->text)) : err;
     if (err == OK) {
-        o->cells[i] = series_cell(o->slot, SERIES_ENDPOINT_TASK, buf_str(&labels));
-        __atomic_store_n(o->cells[i], 1, __ATOMIC_RELAXED);
+        o->told[i].cell = series_cell(o->slot, SERIES_ENDPOINT_TASK, buf_str(&labels));
+        o->told[i].hash = map_hash(str_of(t->text));
+        __atomic_store_n(o->told[i].cell, 1, __ATOMIC_RELAXED);
     }
     buf_fini(&labels);
 }

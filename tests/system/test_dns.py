@@ -113,6 +113,25 @@ def test_large_sets_and_truncation(door, dns):
         assert d.metric("service_endpoints", service=f"web:{tasks.port}") == 120
 
 
+def test_what_is_cut_off_is_never_used(door, dns):
+    """TC over UDP, and no answer over TCP: as good as none."""
+    with Tasks(1) as tasks:
+        dns.set("web", a=tasks.ips)
+        d = door(names=["a.test"], dns=dns, sites={"a.test": f"http://web:{tasks.port}"})
+        assert answers(d) == set(tasks.ips)
+        dns.cut_tcp()
+        dns.truncate("web")
+        dns.set("web", a=[f"127.0.{i // 250 + 1}.{i % 250 + 1}" for i in range(300)])
+        failures = d.metric("dns_failures_total")
+        until(lambda: d.metric("dns_failures_total") > failures + 1, "asked in vain")
+        assert any(q.transport == "tcp" for q in dns.log)
+        until(lambda: d.state()["services"][0]["state"] == "remembered", "a doubt")
+        assert d.state()["services"][0]["endpoints"] == [f"{tasks.ips[0]}:{tasks.port}"]
+        assert answers(d) == set(tasks.ips)
+        dns.cut_tcp(False)
+        until(lambda: len(d.state()["services"][0]["endpoints"]) == 300, "whole, and used")
+
+
 def test_one_question_an_interval_whatever_the_traffic(door, dns):
     with Tasks(1) as tasks:
         dns.set("web", a=tasks.ips)

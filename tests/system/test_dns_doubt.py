@@ -3,6 +3,7 @@
 
 import time
 
+import pytest
 from lib.service import Service
 from lib.wait import until
 
@@ -42,6 +43,29 @@ def test_no_answer_takes_away_what_serves(door, dns):
             assert endpoints(d, tasks) == 2
         assert d.state()["services"][0]["state"] == "remembered"
         assert d.metric("endpoints_dropped_total") == 0
+
+
+@pytest.mark.parametrize("kind", ["A", "AAAA"])
+def test_each_family_is_doubted_by_itself(door, dns, kind):
+    with Tasks(1) as tasks:
+        six = Service(handler=Tasks.answer("six"), ip="127.0.0.9", port=tasks.port)
+        both = {"a": tasks.ips, "aaaa": ["::ffff:127.0.0.9"]}
+        try:
+            dns.set("web", **both)
+            d = door(names=["a.test"], dns=dns, sites={"a.test": f"http://web:{tasks.port}"})
+            until(lambda: answers(d) == {tasks.ips[0], "six"}, "both serve")
+            for doubt in (dns.nxdomain, dns.servfail, dns.refuse, dns.silent):
+                doubt("web", kind)
+                dns.wait_for("web", kind, more=2)
+                assert answers(d) == {tasks.ips[0], "six"}
+                assert endpoints(d, tasks) == 2
+                dns.answer("web", kind)
+            # An empty answer beside a positive one is no doubt: there is none of that family.
+            dns.set("web", **{k: v for k, v in both.items() if k != kind.lower()})
+            rest = {"six"} if kind == "A" else set(tasks.ips)
+            until(lambda: endpoints(d, tasks) == 1 and answers(d) == rest, "it goes")
+        finally:
+            six.close()
 
 
 def test_what_is_remembered_and_dead_goes(door, dns):

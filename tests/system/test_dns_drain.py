@@ -3,12 +3,15 @@
 while connections fail."""
 
 import concurrent.futures
+import socket
+import struct
 import threading
 import time
 
 import pytest
 from h2.events import StreamEnded
 from lib.h2_service import H2Service
+from lib.script import Script
 from lib.service import Service
 from lib.wait import until
 
@@ -113,6 +116,29 @@ def test_failing_connects_make_no_storm_of_questions(door, dns):
     assert dns.asked("web") - count <= 2 * rounds + 2
 
 
+def test_many_failing_names_under_traffic_make_no_storm(door, dns):
+    count = 200
+    kinds = (dns.servfail, dns.nxdomain, dns.refuse)
+    for i in range(count):
+        kinds[i % len(kinds)](f"n{i}")
+    d = door(names=["a.test"], dns=dns, extra={"hold": {"wait": "0s"}},
+             sites={"a.test": {"routes": {f"/{i}": f"http://n{i}:1" for i in range(count)}}})
+    until(lambda: d.get("a.test", f"/{count - 1}")[0] == 503, "known to be absent")
+    begin = time.monotonic()
+    before = [dns.asked(f"n{i}") for i in range(count)]
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        statuses = set(pool.map(lambda i: d.get("a.test", f"/{i % count}")[0], range(5 * count)))
+    asked = [dns.asked(f"n{i}") - n for i, n in enumerate(before)]
+    took = time.monotonic() - begin
+    assert statuses == {503}
+    # Two questions a round. Rounds: a few by doubling from 200 ms to two seconds and more, three in
+    # a hurry at once, and one a second after that.
+    assert max(asked) <= 2 * (4 + took / 2 + 3 + took + 1), max(asked)
+    dns.set("n0", a=["127.0.0.2"])
+    until(lambda: "n0:1" in [s["name"] for s in d.state()["services"] if s["state"] == "resolved"],
+          "the back-off has an end")
+
+
 def test_a_failing_connect_asks_at_once(door, dns):
     with Tasks(2) as tasks:
         dns.set("web", a=tasks.ips[:1])
@@ -122,6 +148,27 @@ def test_a_failing_connect_asks_at_once(door, dns):
         tasks.services[0].close()
         dns.set("web", a=tasks.ips[1:])
         until(lambda: d.get("a.test")[2] == tasks.ips[1].encode(), "the news of it are asked for")
+
+
+def test_a_reset_on_a_reused_link_asks_at_once(door, dns):
+    def reset_the_second(link):
+        link.until(b"\r\n\r\n")
+        link.send(b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\none")
+        link.until(b"\r\n\r\n")
+        link.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+    service = Script(reset_the_second)
+    try:
+        dns.set("web", a=["127.0.0.1"])
+        d = door(names=["a.test"], dns=dns, workers=1,
+                 sites={"a.test": f"http://web:{service.port}"}, extra={"dns": {"refresh": "1h"}})
+        until(lambda: d.get("a.test")[2] == b"one", "found")
+        asked = dns.asked("web")
+        assert d.get("a.test")[2] == b"one"  # sent again, on another connection
+        assert service.connections == 2
+        until(lambda: dns.asked("web") > asked, "the news of it are asked for")
+    finally:
+        service.close()
 
 
 @pytest.mark.parametrize("count", [130, 1000])

@@ -66,6 +66,21 @@ def test_a_task_is_named(door, docker):
         assert not d.log("two_services_one_name")
 
 
+def test_a_listed_address_that_becomes_another_tasks(door, docker):
+    with Tasks(1) as tasks:
+        docker.set("tasks.web", a=tasks.ips)
+        tasks_of(docker, tasks.ips, "web")
+        d = door_of(door, docker, tasks)
+        name = {"service": f"web:{tasks.port}", "endpoint": f"{tasks.ips[0]}:{tasks.port}"}
+        until(lambda: d.metric("endpoint_task", **name, task="web.1") == 1, "named")
+        docker.set_ptr(tasks.ips[0], f"web.7.{ID}.net1")
+        docker.nxdomain("tasks.web")  # what is remembered is looked at closely
+        until(lambda: states(d)[tasks.ips[0]][1] == "web.7", "named anew")
+        until(lambda: d.metric("endpoint_task", **name, task="web.7") == 1, "in metrics too")
+        assert not d.metric("endpoint_task", **name, task="web.1")
+        assert answers(d) == set(tasks.ips)  # of the same service
+
+
 def test_a_remembered_address_of_another_service_goes(door, docker):
     with Tasks(2) as tasks:
         docker.set("tasks.web", a=tasks.ips)

@@ -69,6 +69,7 @@ class DnsServer:
         self.default = default
         self._entries = {}  # (name, type) -> _Entry
         self._log = []
+        self._tcp_is_cut = False
         self._changed = threading.Condition()
         self._udp, self._tcp = _bind_both(ip)
         self.ip, self.port = self._udp.getsockname()
@@ -115,6 +116,11 @@ class DnsServer:
         with self._changed:
             for kind in ("A", "AAAA"):
                 self._entry(name, kind).truncate = over
+
+    def cut_tcp(self, cut=True):
+        """Connections over TCP end before the answer."""
+        with self._changed:
+            self._tcp_is_cut = cut
 
     def forget(self, name):
         """As if nobody had ever set it."""
@@ -215,6 +221,8 @@ class DnsServer:
                 if len(pending) < length + 2:
                     break
                 reply = self._reply(pending[2 : length + 2], "tcp")
+                if self._tcp_is_cut:
+                    return False
                 pending = pending[length + 2 :]
                 if reply is not None:
                     sock.sendall(struct.pack("!H", len(reply)) + reply)
