@@ -128,6 +128,9 @@ int err_from_errno(int errno_value);
     X(EXTERNAL_ANSWER, "external_answer", 503,                                                     \
       "DNS has only addresses from outside for the service")                                       \
     X(HOLD_FULL, "hold_full", 503, "too many requests wait for the service already")               \
+    X(HOLD_TIMEOUT, "hold_timeout", 503, "no endpoint took a connection within hold.wait")         \
+    X(QUEUE_FULL, "queue_full", 503, "too many requests wait for their turn at the service")       \
+    X(QUEUE_TIMEOUT, "queue_timeout", 503, "its turn at the service did not come in hold.wait")    \
     X(CONNECT_REFUSED, "connect_refused", 502, "the service refused the connection")               \
     X(CONNECT_TIMEOUT, "connect_timeout", 504, "no connection within timeouts.connect")            \
     X(CONNECT_FAILED, "connect_failed", 502, "the service could not be reached")                   \

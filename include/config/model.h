@@ -147,6 +147,12 @@ struct model_health {
     struct str host; /* of the request; the site's name unless written */
 };
 
+/* How requests wait where no endpoint can have them. */
+struct model_hold {
+    uint32_t wait_ms;  /* 0: they do not */
+    uint32_t requests; /* that may wait where none takes connections, a service and worker */
+};
+
 /* So many requests at an endpoint at a time; more wait. */
 struct model_bound {
     uint32_t requests; /* of all workers; 0: no bound */
@@ -163,6 +169,7 @@ struct model_route {
     uint64_t replay_bytes; /* of a request body kept, to send it again elsewhere */
     struct model_balance balance;
     struct model_health health;
+    struct model_hold hold;
     struct model_bound bound;
 };
 
@@ -227,8 +234,7 @@ struct model {
     size_t masked_count;
     struct model_file **files; /* everything that the model refers to, each path once */
     size_t file_count;
-    uint32_t hold_ms;       /* that a request waits while its service has no usable task; 0: not */
-    uint32_t hold_requests; /* that may wait so, for each service and worker */
+    struct model_hold hold;                 /* of what has none of its own */
     const struct model_file *ticket_secret; /* NULL: ticket keys are random */
     uint32_t dns_refresh_ms;
     struct addr *dns_servers; /* none: auto, from resolv.conf */

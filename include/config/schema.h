@@ -29,6 +29,7 @@ enum schema_type {
     SCHEMA_TARGET_MAP, /* a target's URL, short for {to: URL}; or a map */
     SCHEMA_PATH_MAP,   /* a path, short for a map with it alone; or a map */
     SCHEMA_RATE_MAP,   /* a rate, the same */
+    SCHEMA_NUMBER_MAP, /* a number, the same */
     SCHEMA_FIELDS,     /* a map of header fields and their values */
     SCHEMA_NUMBER,     /* from here ... */
     SCHEMA_DURATION,

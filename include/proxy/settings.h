@@ -28,6 +28,7 @@ struct route_use {
     struct deadline_class *attempt;
     struct deadline_class *greet;
     struct deadline_class *connect;
+    struct deadline_class *hold; /* NULL: requests do not wait for an endpoint, or their turn */
     struct deadline_class *response;
     struct deadline_class *tunnel;
 };
@@ -46,7 +47,6 @@ struct proxy_settings {
     struct deadline_class *handshake;
     struct deadline_class *header;
     struct deadline_class *idle;
-    struct deadline_class *hold; /* NULL: requests do not wait for an endpoint */
     struct h1_limits limits;
     struct h2_limits http2;
     void (*on_free)(void *arg, uint64_t number); /* the last reference is gone */

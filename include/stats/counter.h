@@ -65,7 +65,22 @@
     X(HELD, "held_requests", GAUGE, "", "Requests that wait for an endpoint of their service.")    \
     X(HELD_TOTAL, "held_requests_total", COUNTER, "",                                              \
       "Requests that waited for an endpoint of their service.")                                    \
-    X(RETRIES, "retries_total", COUNTER, "", "Requests sent again.")                               \
+    X(HELD_TIMEOUTS, "hold_timeouts_total", COUNTER, "",                                           \
+      "Requests that waited for an endpoint in vain.")                                             \
+    X(QUEUED, "queued_requests", GAUGE, "",                                                        \
+      "Requests that wait for their turn at a service with max_requests.")                         \
+    X(QUEUED_TOTAL, "queued_requests_total", COUNTER, "",                                          \
+      "Requests that waited for their turn at a service with max_requests.")                       \
+    X(QUEUE_TIMEOUTS, "queue_timeouts_total", COUNTER, "",                                         \
+      "Requests that waited for their turn in vain.")                                              \
+    X(RETRIES_CONNECT, "retries_total", COUNTER, "cause=\"connect\"",                              \
+      "Requests tried again, by what went wrong.")                                                 \
+    X(RETRIES_CLOSED, "retries_total", COUNTER, "cause=\"closed\"",                                \
+      "Requests tried again, by what went wrong.")                                                 \
+    X(RETRIES_RESET, "retries_total", COUNTER, "cause=\"reset\"",                                  \
+      "Requests tried again, by what went wrong.")                                                 \
+    X(RETRIES_UNTAKEN, "retries_total", COUNTER, "cause=\"refused\"",                              \
+      "Requests tried again, by what went wrong.")                                                 \
     X(RETRIES_REFUSED, "retries_refused_total", COUNTER, "",                                       \
       "Requests not sent again because too many were.")                                            \
     X(LINKS_DIALING, "upstream_links", GAUGE, "state=\"dialing\"",                                 \
@@ -173,8 +188,9 @@ struct rate_cell {
 };
 
 /* A worker's requests in flight, by endpoint: see stats/flight. A set is a cache line. */
-#define FLIGHT_SETS 4096
-#define FLIGHT_WAYS 4
+#define FLIGHT_SETS       4096
+#define FLIGHT_WAYS       4
+#define FLIGHT_SPILL_SETS 8 /* where one may be: its own, and those behind it */
 
 struct flight_cell {
     uint64_t tag;   /* whose it is, if anybody's */
@@ -197,6 +213,7 @@ struct slot {
     struct series_cell series[SERIES_PER_SLOT];
     uint64_t rate_key[2]; /* of the first slot: the hash key that all tables of rates share */
     struct rate_cell rate[RATE_SETS][RATE_WAYS];
+    uint64_t flight_spilled; /* cells in use that are not in their own set */
     struct flight_cell flight[FLIGHT_SETS][FLIGHT_WAYS] __attribute__((aligned(64)));
 };
 

@@ -70,9 +70,9 @@ void upstream_close_idle(struct upstream *u);
 struct lease_events {
     /* A link stands: send the request on lease_channel(). */
     void (*on_ready)(void *arg);
-    /* None could be had: WHY_NO_ENDPOINT or what upstream_lack said, _HOLD_FULL, _CONNECT_REFUSED,
-     * _CONNECT_FAILED, _CONNECT_TIMEOUT, _NO_FD, _NAME_LIMIT, _UPSTREAM_CERTIFICATE, _UPSTREAM_TLS,
-     * _UPSTREAM_NOT_H2. */
+    /* None could be had: WHY_NO_ENDPOINT or what upstream_lack said, _HOLD_FULL, _HOLD_TIMEOUT,
+     * _QUEUE_FULL, _QUEUE_TIMEOUT, _CONNECT_REFUSED, _CONNECT_FAILED, _CONNECT_TIMEOUT, _NO_FD,
+     * _NAME_LIMIT, _UPSTREAM_CERTIFICATE, _UPSTREAM_TLS, _UPSTREAM_NOT_H2. */
     void (*on_failed)(void *arg, enum why why);
 };
 
@@ -82,9 +82,12 @@ struct lease_want {
     struct deadline_class *attempt_class; /* one address, until it takes the connection */
     /* All attempts between two waits, else WHY_CONNECT_TIMEOUT. NULL: the caller has a deadline. */
     struct deadline_class *connect_class;
-    /* How long it may wait where no endpoint takes connections. NULL: it does not. */
+    /* How long it may wait where no endpoint takes connections, and for its turn. NULL: it does
+     * not. */
     struct deadline_class *hold_class;
     uint32_t hold_requests; /* that may wait with it, the service's and worker's; 0: 1000 */
+    struct model_bound
+        bound; /* how many an endpoint may have with it; else it waits for its turn */
     /* From there until requests can be sent: TLS, HTTP/2's greeting. NULL: as the attempt. */
     struct deadline_class *greet_class;
     const struct h1_limits *limits;
@@ -101,9 +104,11 @@ struct lease_want {
  * accepted is tried for once more elsewhere, and nothing is passed over for it.
  *
  * Where nothing is left to try, or nothing is known, it waits with the others (hold_class), and
- * fails with WHY_NO_ENDPOINT (see upstream_lack) when that is over. A service whose addresses were
- * never published is waited for in any case. The callbacks never come from inside the call;
- * lease_end may be called in them. Never NULL.
+ * fails with WHY_HOLD_TIMEOUT, or what upstream_lack said, when that is over. A service whose
+ * addresses were never published is waited for in any case. Where each endpoint has as many
+ * requests as it may (bound), it waits for its turn, behind those of this worker that came before
+ * it; a lease counts from its first attempt to its end, tunnels too. The callbacks never come from
+ * inside the call; lease_end may be called in them. Never NULL.
  */
 struct lease *lease_new(struct upstream_service *s, const struct lease_want *want,
                         const struct lease_events *events, void *arg);
@@ -115,10 +120,19 @@ bool lease_is_reused(const struct lease *l);
 bool lease_answered(const struct lease *l);
 /* The final answer's status: 502, 503 and 504 count against the endpoint. */
 void lease_note_status(struct lease *l, uint16_t status);
-/* Whether it waited for an endpoint. */
-bool lease_was_held(const struct lease *l);
-/* Whether the service's budget lets this request be sent again; takes of it if so, and counts. */
-bool lease_may_retry(const struct lease *l);
+/* What became of it on its way to a link, for the log. */
+struct lease_tally {
+    bool was_held; /* waited for an endpoint */
+    bool was_queued;
+    uint64_t held_us;
+    uint64_t queued_us;
+    unsigned reconnects; /* attempts to connect that followed one that failed */
+};
+/* Adds what this lease has to say, up to now. */
+void lease_add_tally(const struct lease *l, struct lease_tally *sum);
+/* Whether the service's budget lets this request be sent again after the end of its link for `why`;
+ * takes of it if so, and counts. */
+bool lease_may_retry(const struct lease *l, enum why why);
 /* Whether the service said that it did nothing for the request: it may be sent again, whatever its
  * method (RFC 9113 section 8.7). */
 bool lease_is_unprocessed(const struct lease *l);

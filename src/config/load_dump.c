@@ -173,8 +173,8 @@ static void put_bounds(struct dump *d, const struct model *m)
         dump_size(d, "\n  memory: ", m->limits.memory_bytes);
         dump_put(d, "\n");
     }
-    dump_duration(d, "hold:\n  wait: ", m->hold_ms);
-    dump_put(d, "\n  requests: %" PRIu32 "\n", m->hold_requests);
+    dump_duration(d, "hold:\n  wait: ", m->hold.wait_ms);
+    dump_put(d, "\n  requests: %" PRIu32 "\n", m->hold.requests);
 }
 
 static void put_http2(struct dump *d, const struct model_http2 *h)

@@ -33,6 +33,7 @@ void dump_rules(struct dump *d, const char *indent, const struct model_rules *r)
 void dump_verify(struct dump *d, const char *indent, const struct model_target *t);
 /* Nothing in them differs from what a site has that says nothing; every member is asked about. */
 bool dump_are_defaults(const struct model_rules *r);
+void dump_bound(struct dump *d, const struct model_bound *b);
 void dump_balance(struct dump *d, const struct model_balance *b);
 void dump_client_auth(struct dump *d, const struct model_client_auth *c);
 

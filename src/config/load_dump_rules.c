@@ -180,6 +180,16 @@ void dump_balance(struct dump *d, const struct model_balance *b)
     dump_put(d, "}\n");
 }
 
+void dump_bound(struct dump *d, const struct model_bound *b)
+{
+    if (b->requests == 0) {
+        dump_put(d, "        max_requests: off\n");
+        return;
+    }
+    dump_put(d, "        max_requests: {endpoint: %" PRIu32 ", queue: %" PRIu32 "}\n", b->requests,
+             b->queue);
+}
+
 void dump_client_auth(struct dump *d, const struct model_client_auth *c)
 {
     static const char *const modes[] = {

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "load_dump_part.h"
 
+#include <inttypes.h>
+
 static bool are_equal(const struct model_timeouts *a, const struct model_timeouts *b)
 {
     return a->attempt_ms == b->attempt_ms && a->connect_ms == b->connect_ms &&
@@ -11,6 +13,11 @@ static bool has_default_limits(const struct dump *d, const struct model_route *r
 {
     return r->body_bytes == d->model->limits.body_bytes &&
            r->replay_bytes == d->model->limits.replay_bytes;
+}
+
+static bool has_default_hold(const struct dump *d, const struct model_route *r)
+{
+    return r->hold.wait_ms == d->model->hold.wait_ms && r->hold.requests == d->model->hold.requests;
 }
 
 static void put_bounds(struct dump *d, const struct model_route *r)
@@ -27,6 +34,13 @@ static void put_bounds(struct dump *d, const struct model_route *r)
         dump_size(d, ", replay: ", r->replay_bytes);
         dump_put(d, "}\n");
     }
+    if (!d->is_brief || !has_default_hold(d, r)) {
+        dump_duration(d, "        hold: {wait: ", r->hold.wait_ms);
+        dump_put(d, ", requests: %" PRIu32 "}\n", r->hold.requests);
+    }
+    if (!d->is_brief || r->bound.requests > 0) {
+        dump_bound(d, &r->bound);
+    }
 }
 
 /* Nothing but where it goes. Every key that a route may have is asked about: what is forgotten here
@@ -36,7 +50,8 @@ static bool is_bare(const struct dump *d, const struct model_route *r)
     return d->is_brief && !r->strip && r->to.scheme != MODEL_SCHEME_HTTPS &&
            are_equal(&r->timeouts, &d->model->timeouts) && r->to.pin.len == 0 &&
            !r->to.is_external && has_default_limits(d, r) && dump_are_defaults(&r->rules) &&
-           r->balance.kind == MODEL_BALANCE_LEAST;
+           r->balance.kind == MODEL_BALANCE_LEAST && has_default_hold(d, r) &&
+           r->bound.requests == 0;
 }
 
 static void put_route(struct dump *d, const struct model_route *r)

@@ -30,6 +30,8 @@ struct load_inherited {
     struct str pin;
     bool is_external;
     struct model_balance balance;
+    struct model_hold hold;
+    struct model_bound bound;
 };
 
 /* The number below `map` for a path of the schema, or the default. */

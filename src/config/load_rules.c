@@ -223,6 +223,36 @@ static void load_balance(struct load *l, const struct yaml_node *node, struct mo
     *b = balance;
 }
 
+/* ---- how much a service gets, and how the rest waits ---- */
+
+static void load_hold(const struct yaml_node *node, struct model_hold *hold)
+{
+    if (yaml_tree_get(node, "wait") != NULL) {
+        hold->wait_ms = load_u32(node, "hold.wait");
+    }
+    if (yaml_tree_get(node, "requests") != NULL) {
+        hold->requests = load_u32(node, "hold.requests");
+    }
+}
+
+static void load_bound(const struct yaml_node *node, struct model_bound *bound)
+{
+    const struct schema_key *key = schema_key(AT "max_requests");
+    struct values_fault fault;
+    uint64_t requests = 0;
+    if (node == NULL) {
+        return;
+    }
+    bool is_map = node->kind == YAML_TREE_MAP;
+    const struct yaml_node *number = is_map ? yaml_tree_get(node, "endpoint") : node;
+    *bound = (struct model_bound){0};
+    if (number != NULL && number->kind == YAML_TREE_SCALAR &&
+        schema_number(key, number->text, &requests, &fault) == OK && requests > 0) {
+        bound->requests = (uint32_t)requests;
+        bound->queue = load_u32(is_map ? node : NULL, AT "max_requests.queue");
+    }
+}
+
 void load_client_auth(struct load *l, const struct yaml_node *site, struct model_client_auth *out)
 {
     const struct yaml_node *node = yaml_tree_get(site, "client_auth");
@@ -259,4 +289,6 @@ void load_over(struct load *l, const struct yaml_node *map, struct load_inherite
     load_rules(l, map, &in->rules);
     load_addresses(l, map, in);
     load_balance(l, yaml_tree_get(map, "balance"), &in->balance);
+    load_hold(yaml_tree_get(map, "hold"), &in->hold);
+    load_bound(yaml_tree_get(map, "max_requests"), &in->bound);
 }

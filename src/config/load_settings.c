@@ -161,8 +161,8 @@ static void load_bounds(struct load *l)
     m->limits.memory_bytes = load_number(limits, "limits.memory");
     m->limits.replay_bytes = load_number(limits, "limits.replay");
     const struct yaml_node *hold = yaml_tree_get(root, "hold");
-    m->hold_ms = load_u32(hold, "hold.wait");
-    m->hold_requests = load_u32(hold, "hold.requests");
+    m->hold.wait_ms = load_u32(hold, "hold.wait");
+    m->hold.requests = load_u32(hold, "hold.requests");
 }
 
 static void load_unknown_site(struct load *l)

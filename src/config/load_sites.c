@@ -32,6 +32,8 @@ static bool load_route(struct load *l, struct str prefix, const struct yaml_node
     r.to.pin = in.pin;
     r.to.is_external = in.is_external;
     r.balance = in.balance;
+    r.hold = in.hold;
+    r.bound = in.bound;
     r.to.verify.name = STR("");
     if (r.to.scheme == MODEL_SCHEME_HTTPS && in.verify.off) {
         r.to.verify.off = true;
@@ -133,7 +135,8 @@ static void load_site(struct load *l, const struct yaml_node *key, const struct 
                                        .replay_bytes = l->model->limits.replay_bytes,
                                        .verify = {.name = {"", 0}},
                                        .pin = {"", 0},
-                                       .balance = {.name = {"", 0}}};
+                                       .balance = {.name = {"", 0}},
+                                       .hold = l->model->hold};
     site->name = STR("");
     site->redirect = STR("");
     site->http = MODEL_HTTP_REDIRECT;

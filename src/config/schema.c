@@ -85,6 +85,7 @@ const char *schema_type_text(enum schema_type type)
     case SCHEMA_TARGET_MAP: return "URL or map";
     case SCHEMA_PATH_MAP: return "path or map";
     case SCHEMA_RATE_MAP: return "rate or map";
+    case SCHEMA_NUMBER_MAP: return "number or map";
     case SCHEMA_FIELDS: return "map of header fields";
     case SCHEMA_NUMBER: return "number";
     case SCHEMA_DURATION: return "duration";
@@ -158,6 +159,11 @@ static int choice_index(const struct schema_key *key, struct str text, uint64_t 
     return ERR_SYNTAX;
 }
 
+static bool is_plain_number(const struct schema_key *key)
+{
+    return key->type == SCHEMA_NUMBER || key->type == SCHEMA_NUMBER_MAP;
+}
+
 static int parse_number(const struct schema_key *key, struct str text, uint64_t *out_value,
                         struct values_fault *fault)
 {
@@ -176,7 +182,7 @@ static int parse_number(const struct schema_key *key, struct str text, uint64_t 
         *out_value = value;
         return err;
     }
-    REQUIRE(key->type == SCHEMA_NUMBER);
+    REQUIRE(is_plain_number(key));
     return values_number(text, out_value, fault);
 }
 
@@ -210,11 +216,11 @@ int schema_number(const struct schema_key *key, struct str text, uint64_t *out_v
     }
     int err = parse_number(key, text, &value, fault);
     bool has_range =
-        key->type == SCHEMA_NUMBER || key->type == SCHEMA_DURATION || key->type == SCHEMA_SIZE;
+        is_plain_number(key) || key->type == SCHEMA_DURATION || key->type == SCHEMA_SIZE;
     if (has_range && (err == ERR_RANGE || (err == OK && (value < key->min || value > key->max)))) {
         (void)refuse_range(key, fault);
         err = ERR_RANGE;
-    } else if (has_range && err != OK && key->type == SCHEMA_NUMBER) {
+    } else if (err != OK && is_plain_number(key)) {
         (void)refuse_range(key, fault);
     }
     if (err == OK) {
@@ -247,7 +253,7 @@ static int print_default(const struct schema_key *key, struct buf *out)
 static int print_type(const struct schema_key *key, struct buf *out)
 {
     bool has_range =
-        key->type == SCHEMA_NUMBER || key->type == SCHEMA_DURATION || key->type == SCHEMA_SIZE;
+        is_plain_number(key) || key->type == SCHEMA_DURATION || key->type == SCHEMA_SIZE;
     struct values_fault fault = {.expected = "", .near = ""};
     if (key->choices != NULL) {
         return buf_printf(out, "    type: one of %s\n", key->choices);
@@ -257,6 +263,9 @@ static int print_type(const struct schema_key *key, struct buf *out)
     }
     int err =
         buf_printf(out, "    type: %s", has_range ? fault.expected : schema_type_text(key->type));
+    if (err == OK && key->type == SCHEMA_NUMBER_MAP) {
+        err = buf_printf(out, ", or a map");
+    }
     struct str rest = str_of(key->word);
     struct str word;
     while (err == OK && rest.len > 0 && str_next(&rest, '|', &word)) {

@@ -80,7 +80,8 @@ static bool is_list_type(enum schema_type type)
 /* A map that one value may stand for. */
 static bool has_short_form(enum schema_type type)
 {
-    return type == SCHEMA_TARGET_MAP || type == SCHEMA_PATH_MAP || type == SCHEMA_RATE_MAP;
+    return type == SCHEMA_TARGET_MAP || type == SCHEMA_PATH_MAP || type == SCHEMA_RATE_MAP ||
+           type == SCHEMA_NUMBER_MAP;
 }
 
 static bool is_map_type(enum schema_type type)
@@ -193,6 +194,7 @@ static int check_text(struct checker *c, const struct schema_key *key, struct st
     struct str path;
     switch (key->type) {
     case SCHEMA_NUMBER:
+    case SCHEMA_NUMBER_MAP:
     case SCHEMA_DURATION:
     case SCHEMA_SIZE:
     case SCHEMA_BOOL:

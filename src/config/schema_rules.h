@@ -26,6 +26,13 @@
     "round_robin: one after the other. hash: the same for the same client address, or, as a map, " \
     "for the same value of a header or a cookie."
 
+#define SCHEMA_HELP_HOLD_WAIT                                                                      \
+    "How long a request waits while no endpoint of its service takes connections, or all have as " \
+    "many requests as max_requests says; then it is answered with 503. 0s: not at all."
+#define SCHEMA_HELP_HOLD_REQUESTS                                                                  \
+    "How many requests may wait because no endpoint takes connections, for each service and "      \
+    "worker. Any more are answered with 503 at once."
+
 #define SCHEMA_HELP_REPLAY                                                                         \
     "How much of a request body is kept until the answer begins, so that the request can be sent " \
     "again. 0: nothing."
@@ -59,9 +66,27 @@
          .inherits = FROM "limits.body",                                                           \
          .help = "The largest request body.",                                                      \
          .example = "10m"},                                                                        \
+        {.path = AT ".limits.replay",                                                              \
+         .type = SCHEMA_SIZE,                                                                      \
+         .min = 0,                                                                                 \
+         .max = SCHEMA_REPLAY_MAX,                                                                 \
+         .inherits = FROM "limits.replay",                                                         \
+         .help = SCHEMA_HELP_REPLAY,                                                               \
+         .example = "64k"},                                                                        \
+        {.path = AT ".hold",                                                                       \
+         .type = SCHEMA_MAP,                                                                       \
+         .help = "How requests of this " KIND " wait.",                                            \
+         .example = "{wait: 30s}"},                                                                \
+        {.path = AT ".hold.wait",                                                                  \
+         .type = SCHEMA_DURATION,                                                                  \
+         .min = 0,                                                                                 \
+         .max = 3600000,                                                                           \
+         .inherits = FROM "hold.wait",                                                             \
+         .help = SCHEMA_HELP_HOLD_WAIT,                                                            \
+         .example = "30s"},                                                                        \
     {                                                                                              \
-        .path = AT ".limits.replay", .type = SCHEMA_SIZE, .min = 0, .max = SCHEMA_REPLAY_MAX,      \
-        .inherits = FROM "limits.replay", .help = SCHEMA_HELP_REPLAY, .example = "64k"             \
+        .path = AT ".hold.requests", .type = SCHEMA_NUMBER, .min = 1, .max = 1000000,              \
+        .inherits = FROM "hold.requests", .help = SCHEMA_HELP_HOLD_REQUESTS, .example = "1000"     \
     }
 
 #define SCHEMA_VERIFY(AT)                                                                          \
@@ -121,6 +146,31 @@
     {                                                                                              \
         .path = AT ".balance.name", .type = SCHEMA_TOKEN,                                          \
         .help = "The name of the header or of the cookie.", .example = "session"                   \
+    }
+
+/* How much a service gets at a time. */
+#define SCHEMA_BOUND(AT, OR)                                                                       \
+    {.path = AT ".max_requests",                                                                   \
+     .type = SCHEMA_NUMBER_MAP,                                                                    \
+     .word = "off",                                                                                \
+     .min = 1,                                                                                     \
+     .max = 1000000,                                                                               \
+     OR("off", "max_requests"),                                                                    \
+     .help = "How many requests one endpoint of the service has at a time, from all workers. "     \
+             "Further ones wait for their turn.",                                                  \
+     .example = "100"},                                                                            \
+        {.path = AT ".max_requests.endpoint",                                                      \
+         .type = SCHEMA_NUMBER,                                                                    \
+         .min = 1,                                                                                 \
+         .max = 1000000,                                                                           \
+         .help = "The same number.",                                                               \
+         .example = "100"},                                                                        \
+    {                                                                                              \
+        .path = AT ".max_requests.queue", .type = SCHEMA_NUMBER, .min = 0, .max = 1000000,         \
+        .fallback = "1000",                                                                        \
+        .help = "How many may wait for their turn, for each service. Any more are answered with "  \
+                "503 at once.",                                                                    \
+        .example = "1000"                                                                          \
     }
 
 #define SCHEMA_ACCESS(AT, OR)                                                                      \
@@ -192,6 +242,6 @@
 
 #define SCHEMA_RULES(AT, KIND, FROM, OR)                                                           \
     SCHEMA_BOUNDS(AT, KIND, FROM), SCHEMA_VERIFY(AT), SCHEMA_HEADERS(AT), SCHEMA_ACCESS(AT, OR),   \
-        SCHEMA_ADDRESSES(AT, OR)
+        SCHEMA_BOUND(AT, OR), SCHEMA_ADDRESSES(AT, OR)
 
 #endif

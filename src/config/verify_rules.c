@@ -106,6 +106,7 @@ static void verify_scope(const struct scope *s)
     verify_balance(s);
     need(s, "basic_auth", "users", "users: /etc/hivedoor/users in it");
     need(s, "rate", "requests", "requests: 10/s in it");
+    need(s, "max_requests", "endpoint", "endpoint: 100 in it");
     if (allow != NULL && allow->kind == YAML_TREE_LIST && allow->count == 0) {
         fault(s, allow, "an empty list for allow in", "a network, or all");
     }

@@ -238,7 +238,13 @@ static const char *advice(enum why lack)
     return "a task must run, be healthy, and share a network with the door";
 }
 
-static void to_service(struct explain *e, struct str name)
+/* Who waits for an address in vain is told that; who does not wait, that there is none. */
+static enum why lack_at(const struct model_route *r, enum why lack)
+{
+    return lack == WHY_NO_ENDPOINT && r->hold.wait_ms > 0 ? WHY_HOLD_TIMEOUT : lack;
+}
+
+static void to_service(struct explain *e, const struct model_route *r, struct str name)
 {
     struct service_info info;
 
@@ -256,7 +262,7 @@ static void to_service(struct explain *e, struct str name)
     enum why lack = services_lack(e->view->services, name);
     if (lack != WHY_OK) {
         line(e, "", "%s", advice(lack));
-        line_answer(e, lack);
+        line_answer(e, lack_at(r, lack));
     } else {
         line(e, "answer", "what the service answers");
     }
@@ -287,6 +293,18 @@ static void rules(struct explain *e, const struct model_rules *r)
     if (e->site->client_auth.ca != NULL) {
         line(e, "client", "a certificate of %.*s is %s", STR_FMT(e->site->client_auth.ca->path),
              e->site->client_auth.mode == MODEL_CLIENT_AUTH_REQUIRE ? "needed" : "asked for");
+    }
+}
+
+/* What may keep a request back. */
+static void waits(struct explain *e, const struct model_route *r)
+{
+    if (r->bound.requests > 0) {
+        line(e, "at most", "%u requests at an endpoint, %u wait for their turn", r->bound.requests,
+             r->hold.wait_ms > 0 ? r->bound.queue : 0);
+    }
+    if (r->hold.wait_ms > 0) {
+        line(e, "waits", "%u ms for an endpoint", r->hold.wait_ms);
     }
 }
 
@@ -328,6 +346,7 @@ static void routes(struct explain *e)
     }
     line(e, "route", "%.*s to %.*s", STR_FMT(r->prefix), STR_FMT(r->to.text));
     rules(e, &r->rules);
+    waits(e, r);
     if (!sent_path(e, r)) {
         return;
     }
@@ -335,9 +354,9 @@ static void routes(struct explain *e)
         endpoints(e, r->to.service, NULL, &r->to.addr, 1);
         line(e, "answer", "what the service answers");
     } else if (!r->to.is_pattern) {
-        to_service(e, r->to.service);
+        to_service(e, r, r->to.service);
     } else if (capture_task(&e->arena, r->to.host, e->label, &task) == OK) {
-        to_service(e, arena_printf(&e->arena, "tasks.%.*s:%u", STR_FMT(task), r->to.port));
+        to_service(e, r, arena_printf(&e->arena, "tasks.%.*s:%u", STR_FMT(task), r->to.port));
     } else {
         line(e, "service", "none: \"%.*s\" does not make the name of a task", STR_FMT(e->label));
         line_answer(e, WHY_NO_SITE);

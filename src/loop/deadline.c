@@ -13,7 +13,8 @@
 #include "base/mem.h"
 #include "loop/timer.h"
 
-/* Wake-ups stand on this grid, so that neighbours share one. */
+/* Wake-ups stand on this grid, so that neighbours share one; a shorter class has one of its own
+ * length. */
 #define GRID_MS 50
 
 struct deadline_class {
@@ -27,7 +28,8 @@ struct deadline_class {
 static void arm(struct deadline_class *c, uint64_t now_ms)
 {
     const struct deadline *first = LIST_FIRST(&c->list, struct deadline, node);
-    uint64_t wake_ms = (first->at_ms + GRID_MS - 1) / GRID_MS * GRID_MS;
+    uint64_t grid_ms = c->duration_ms < GRID_MS ? c->duration_ms : GRID_MS;
+    uint64_t wake_ms = (first->at_ms + grid_ms - 1) / grid_ms * grid_ms;
 
     timer_set(&c->timer, wake_ms > now_ms ? wake_ms - now_ms : 1);
 }

@@ -46,6 +46,25 @@ static void write_request(struct log_line *line, const struct exchange *ex)
     }
 }
 
+/* What happened on the way to the service: who waits long wants to know what for. */
+static void write_way(struct log_line *line, const struct exchange *ex)
+{
+    if (ex->tally.was_held) {
+        log_field_bool(line, "held", true);
+        log_field_ms(line, "held_ms", ex->tally.held_us);
+    }
+    if (ex->tally.was_queued) {
+        log_field_ms(line, "queued_ms", ex->tally.queued_us);
+    }
+    if (ex->tally.reconnects > 0) {
+        log_field_int(line, "reconnects", ex->tally.reconnects);
+    }
+    if (ex->retries > 0) {
+        log_field_int(line, "retries", ex->retries);
+        log_field_c(line, "retry_cause", why_label(ex->retry_why));
+    }
+}
+
 static void write_service(struct log_line *line, const struct exchange *ex)
 {
     if (ex->service.len == 0) {
@@ -64,18 +83,13 @@ static void write_service(struct log_line *line, const struct exchange *ex)
     if (ex->detail != NULL && ex->detail[0] != '\0') {
         log_field_c(line, "detail", ex->detail);
     }
-    if (ex->was_held) {
-        log_field_bool(line, "held", true);
-    }
     if (ex->connected_us > 0) {
         log_field_ms(line, "connect_ms", ex->connected_us - ex->started_us);
     }
     if (ex->answered_us > 0) {
         log_field_ms(line, "answer_ms", ex->answered_us - ex->started_us);
     }
-    if (ex->retries > 0) {
-        log_field_int(line, "retries", ex->retries);
-    }
+    write_way(line, ex);
 }
 
 void access_log_write(struct exchange *ex, enum why why)

@@ -141,7 +141,7 @@ void exchange_finish(struct exchange *ex, enum why why)
     if (ex->lease != NULL) {
         ex->endpoint = lease_endpoint(ex->lease);
         ex->task = lease_task(ex->lease);
-        ex->was_held = ex->was_held || lease_was_held(ex->lease);
+        lease_add_tally(ex->lease, &ex->tally);
         ex->spoken = lease_protocol(ex->lease);
         ex->detail = lease_detail(ex->lease);
     }

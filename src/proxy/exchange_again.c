@@ -85,7 +85,7 @@ static bool is_safe(const struct exchange *ex, enum why why)
 bool exchange_again_may(const struct exchange *ex, enum why why)
 {
     return ex->retries < RETRIES_MAX && ex->response_half == EX_HALF_HEAD && is_kept(ex) &&
-           is_safe(ex, why) && lease_may_retry(ex->lease);
+           is_safe(ex, why) && lease_may_retry(ex->lease, why);
 }
 
 void exchange_again_send(struct exchange *ex)

@@ -82,12 +82,13 @@ struct exchange {
     uint64_t bytes_in;  /* request body */
     uint64_t bytes_out; /* response body */
     struct str service;
-    struct str endpoint; /* of the lease, at the end only */
-    struct str task;     /* likewise: that the endpoint belongs to; empty: not known */
-    bool was_held;       /* waited for an endpoint */
-    uint8_t retries;     /* links that died under it, each followed by another */
-    const char *spoken;  /* the protocol with the service; static, NULL or "" if none */
-    const char *detail;  /* what TLS said of a link that failed; static, NULL or "" if nothing */
+    struct str endpoint;      /* of the lease, at the end only */
+    struct str task;          /* likewise: that the endpoint belongs to; empty: not known */
+    struct lease_tally tally; /* of all its leases but the one it has */
+    uint8_t retries;          /* links that died under it, each followed by another */
+    enum why retry_why;       /* of the last of them */
+    const char *spoken;       /* the protocol with the service; static, NULL or "" if none */
+    const char *detail; /* what TLS said of a link that failed; static, NULL or "" if nothing */
 };
 
 /* The only place that changes the state. */

@@ -362,8 +362,9 @@ static void ask_for_link(struct exchange *ex, struct str avoid)
                               .attempt_class = ex->use->attempt,
                               .greet_class = ex->use->greet,
                               .connect_class = ex->use->connect,
-                              .hold_class = ex->settings->hold,
-                              .hold_requests = ex->settings->model->hold_requests,
+                              .hold_class = ex->use->hold,
+                              .hold_requests = ex->route->hold.requests,
+                              .bound = ex->route->bound,
                               .limits = &ex->settings->limits,
                               .balance = ex->balance,
                               .balance_key = ex->balance_key,
@@ -377,7 +378,8 @@ static void ask_for_link(struct exchange *ex, struct str avoid)
 static void connect_again(struct exchange *ex, enum why why)
 {
     struct str where = arena_dup(ex->arena, lease_endpoint(ex->lease));
-    ex->was_held = ex->was_held || lease_was_held(ex->lease);
+    lease_add_tally(ex->lease, &ex->tally);
+    ex->retry_why = why;
     lease_end(ex->lease, why);
     ex->lease = NULL;
     ex->retries++;

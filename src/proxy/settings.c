@@ -73,7 +73,11 @@ static int uses_new(struct proxy_settings *s)
         s->uses[i] = mem_array(site->route_count, sizeof(**s->uses));
         for (size_t k = 0; k < site->route_count && err == OK; k++) {
             const struct model_route *route = &site->routes[k];
-            err = use_init(s->proxy, &s->uses[i][k], &route->to, &route->timeouts);
+            struct route_use *use = &s->uses[i][k];
+            err = use_init(s->proxy, use, &route->to, &route->timeouts);
+            if (route->hold.wait_ms > 0) {
+                use->hold = proxy_deadline(s->proxy, route->hold.wait_ms);
+            }
         }
     }
     if (m->acme.has_relay && err == OK) {
@@ -129,7 +133,6 @@ int proxy_settings_new(struct proxy *proxy, uint64_t number, struct model *model
     s->handshake = proxy_deadline(proxy, model->timeouts.handshake_ms);
     s->header = proxy_deadline(proxy, model->timeouts.header_ms);
     s->idle = proxy_deadline(proxy, model->timeouts.idle_ms);
-    s->hold = model->hold_ms == 0 ? NULL : proxy_deadline(proxy, model->hold_ms);
     set_limits(s);
     err = uses_new(s);
     if (err != OK) {

@@ -30,9 +30,14 @@ static bool was_tried(const struct balance_ask *ask, const struct endpoint *e)
     return false;
 }
 
+static bool has_enough(const struct balance_ask *ask, const struct endpoint *e)
+{
+    return ask->bound > 0 && endpoint_is_full(e, ask->bound);
+}
+
 static bool may_take(const struct balance_ask *ask, struct endpoint *e)
 {
-    return endpoint_is_eligible(e, ask->now_ms) && !was_tried(ask, e);
+    return endpoint_is_eligible(e, ask->now_ms) && !was_tried(ask, e) && !has_enough(ask, e);
 }
 
 /* It has not taken a connection yet, and a request is finding out whether it does. */
@@ -61,6 +66,7 @@ static struct endpoint *pick_among_all(const struct balance_ask *ask, struct bal
     struct endpoint *drawn[2] = {NULL, NULL};
     struct endpoint *least_bad = NULL;
     size_t seen = 0;
+    bool is_busy = false; /* an endpoint that is well has enough: no reason to take a bad one */
     for (size_t i = 0; i < ask->set->count; i++) {
         struct endpoint *e = ask->set->endpoints[i];
         if (was_tried(ask, e)) {
@@ -72,14 +78,21 @@ static struct endpoint *pick_among_all(const struct balance_ask *ask, struct bal
             }
             continue;
         }
+        if (has_enough(ask, e)) {
+            is_busy = true;
+            continue;
+        }
         size_t at = seen < 2 ? seen : draw_below(&b->rng, seen + 1);
         if (at < 2) {
             drawn[at] = e;
         }
         seen++;
     }
+    if (seen == 0 && least_bad != NULL && !is_busy && !has_enough(ask, least_bad)) {
+        return least_bad;
+    }
     if (seen < 2) {
-        return seen == 1 ? drawn[0] : least_bad;
+        return drawn[0];
     }
     return lesser(drawn[0], drawn[1], &b->rng);
 }
@@ -133,6 +146,16 @@ static struct endpoint *pick_for_key(const struct balance_ask *ask, struct balan
         }
     }
     return best != NULL ? best : pick_among_all(ask, b);
+}
+
+bool balance_has_untried(const struct balance_ask *ask)
+{
+    for (size_t i = 0; i < ask->set->count; i++) {
+        if (!was_tried(ask, ask->set->endpoints[i])) {
+            return true;
+        }
+    }
+    return false;
 }
 
 struct endpoint *balance_pick(const struct balance_ask *ask, struct balance *b)

@@ -9,6 +9,7 @@
 #include "config/model.h"
 #include "endpoint_set.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -25,7 +26,8 @@ struct balance_ask {
     size_t tried_count;
     uint64_t now_ms;
     enum model_balance_kind kind;
-    uint64_t key; /* with MODEL_BALANCE_HASH: equal keys go to the same endpoint */
+    uint64_t key;   /* with MODEL_BALANCE_HASH: equal keys go to the same endpoint */
+    uint32_t bound; /* endpoints with so many requests of all workers are not chosen; 0: none */
 };
 
 /*
@@ -41,8 +43,10 @@ struct balance_ask {
  * An endpoint that has not taken a connection yet is given one request at a time by this worker,
  * where there are others. Ejected ones are passed over; where all are ejected, the one whose
  * ejection ends first is taken, so that a service is never without an endpoint for a rule of ours.
- * NULL when all were tried.
+ * NULL when all were tried, or have as many requests as they may.
  */
 struct endpoint *balance_pick(const struct balance_ask *ask, struct balance *b);
+/* Whether one is left that was not tried: after a choice of none, one that has enough. */
+bool balance_has_untried(const struct balance_ask *ask);
 
 #endif

@@ -150,17 +150,38 @@ uint64_t endpoint_load(const struct endpoint *e)
     return e->active + flight_elsewhere(&e->flight, e->tag);
 }
 
-void endpoint_enter(struct endpoint *e)
+bool endpoint_is_full(const struct endpoint *e, uint32_t most)
+{
+    return flight_here(&e->flight, e->tag) + flight_elsewhere(&e->flight, e->tag) >= most;
+}
+
+static void note_entered(struct endpoint *e)
 {
     e->active++;
-    flight_enter(&e->flight, e->tag);
     cell_add(e->in_flight, 1);
 }
 
-void endpoint_leave(struct endpoint *e)
+bool endpoint_enter(struct endpoint *e)
+{
+    note_entered(e);
+    return flight_enter(&e->flight, e->tag);
+}
+
+bool endpoint_enter_within(struct endpoint *e, uint32_t most)
+{
+    if (!flight_enter_within(&e->flight, e->tag, most)) {
+        return false;
+    }
+    note_entered(e);
+    return true;
+}
+
+void endpoint_leave(struct endpoint *e, bool is_seen)
 {
     REQUIRE(e->active > 0);
     e->active--;
-    flight_leave(&e->flight, e->tag);
+    if (is_seen) {
+        flight_leave(&e->flight, e->tag);
+    }
     cell_add(e->in_flight, UINT64_MAX);
 }

@@ -88,8 +88,13 @@ void endpoint_failed(struct endpoint *e, enum why why, bool eject, uint64_t now_
 uint64_t endpoint_hash(struct str text);
 /* Requests of all workers in flight to it. */
 uint64_t endpoint_load(const struct endpoint *e);
-/* A request is dialing for or uses a link to it, or no longer. */
-void endpoint_enter(struct endpoint *e);
-void endpoint_leave(struct endpoint *e);
+/* Whether it has `most` requests of all workers, or more. */
+bool endpoint_is_full(const struct endpoint *e, uint32_t most);
+/* A request is dialing for or uses a link to it; whether other workers see it. */
+bool endpoint_enter(struct endpoint *e);
+/* The same, unless it has `most` of all workers; false: nothing has happened. */
+bool endpoint_enter_within(struct endpoint *e, uint32_t most);
+/* No longer; `is_seen` is what entering said. */
+void endpoint_leave(struct endpoint *e, bool is_seen);
 
 #endif

@@ -1,6 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 #include "hold.h"
 
+#include "base/clock.h"
+
+static const struct {
+    enum counter now;
+    enum counter total;
+    enum counter timeouts;
+} counters[] = {
+    [HOLD_FOR_ENDPOINT] = {COUNTER_HELD, COUNTER_HELD_TOTAL, COUNTER_HELD_TIMEOUTS},
+    [HOLD_FOR_TURN] = {COUNTER_QUEUED, COUNTER_QUEUED_TOTAL, COUNTER_QUEUE_TIMEOUTS},
+};
+
+static struct hold_guest *guest_of(struct list *node)
+{
+    return CONTAINER_OF(node, struct hold_guest, node);
+}
+
 static void set_pause(struct hold_room *r)
 {
     if (!hold_is_empty(r) && !deadline_is_set(&r->pause)) {
@@ -8,24 +24,46 @@ static void set_pause(struct hold_room *r)
     }
 }
 
-static void go_out(struct hold_room *r, struct hold_guest *g, enum hold_place place)
+static void count(struct hold_room *r, bool is_more)
 {
+    if (is_more) {
+        r->count++;
+        counter_inc(r->slot, counters[r->events->what].now);
+    } else {
+        r->count--;
+        counter_dec(r->slot, counters[r->events->what].now);
+    }
+    if (r->events->on_count != NULL) {
+        r->events->on_count(r->arg, is_more);
+    }
+}
+
+static void go_out(struct hold_guest *g, enum hold_place place)
+{
+    struct hold_room *r = g->room;
     REQUIRE(g->place == HOLD_INSIDE);
     list_remove(&g->node);
+    g->inside_us[r->events->what] = hold_inside_us(g, r->events->what);
     g->place = place;
-    r->count--;
-    counter_dec(r->slot, COUNTER_HELD);
+    count(r, false);
     if (hold_is_empty(r)) {
         deadline_clear(&r->pause);
     }
 }
 
-static void send_scout(struct hold_room *r)
+void hold_call(struct hold_room *r)
 {
-    if (!hold_is_empty(r) && r->events->has_endpoints(r->arg)) {
-        struct hold_guest *g = LIST_FIRST(&r->guests, struct hold_guest, node);
-        go_out(r, g, HOLD_SCOUT);
+    if (!hold_is_empty(r)) {
+        struct hold_guest *g = guest_of(r->guests.next);
+        go_out(g, HOLD_SCOUT);
         g->events->on_go(g->arg);
+    }
+}
+
+void hold_news(struct hold_room *r)
+{
+    if (!hold_is_empty(r) && r->events->can_try(r->arg)) {
+        hold_call(r);
     }
 }
 
@@ -33,8 +71,10 @@ static void on_pause(void *arg)
 {
     struct hold_room *r = arg;
     set_pause(r);
-    r->events->on_pause(r->arg);
-    send_scout(r);
+    if (r->events->on_pause != NULL) {
+        r->events->on_pause(r->arg);
+    }
+    hold_news(r);
 }
 
 void hold_room_init(struct hold_room *r, struct deadline_class *pause_class, struct slot *slot,
@@ -51,25 +91,28 @@ void hold_room_fini(struct hold_room *r)
     deadline_clear(&r->pause);
 }
 
-void hold_news(struct hold_room *r)
-{
-    send_scout(r);
-}
-
 void hold_open(struct hold_room *r)
 {
     while (!hold_is_empty(r)) {
-        struct hold_guest *g = LIST_FIRST(&r->guests, struct hold_guest, node);
-        go_out(r, g, HOLD_OUT);
+        struct hold_guest *g = guest_of(r->guests.next);
+        go_out(g, HOLD_OUT);
         g->events->on_go(g->arg);
+    }
+}
+
+void hold_rest(struct hold_room *r)
+{
+    if (!hold_is_empty(r)) {
+        deadline_set(&r->pause, r->pause_class);
     }
 }
 
 static void on_until(void *arg)
 {
     struct hold_guest *g = arg;
-    if (g->place == HOLD_INSIDE) {
-        g->events->on_over(g->arg); /* outside, the end of its attempt decides */
+    if (g->place == HOLD_INSIDE) { /* outside, the end of its attempt decides */
+        counter_inc(g->room->slot, counters[g->room->events->what].timeouts);
+        g->events->on_over(g->arg);
     }
 }
 
@@ -82,54 +125,78 @@ void hold_guest_init(struct hold_guest *g, const struct hold_guest_events *event
 
 static void be_patient(struct hold_guest *g, struct deadline_class *patience)
 {
+    if (g->is_patient) {
+        return;
+    }
     g->is_patient = true;
+    g->came_us = clock_us();
     if (patience != NULL) {
         deadline_set(&g->until, patience);
     }
+}
+
+/* Scouts come back to the front, all others to the end: each looks for its place from there. */
+static void take_place(struct hold_room *r, struct hold_guest *g)
+{
+    struct list *next = &r->guests;
+    if (hold_is_scout(g, r)) {
+        next = r->guests.next;
+        while (next != &r->guests && guest_of(next)->came_us < g->came_us) {
+            next = next->next;
+        }
+    } else {
+        while (next->prev != &r->guests && guest_of(next->prev)->came_us > g->came_us) {
+            next = next->prev;
+        }
+    }
+    list_insert_before(next, &g->node);
 }
 
 int hold_enter(struct hold_room *r, struct hold_guest *g, struct deadline_class *patience,
                uint32_t limit)
 {
     if (g->is_patient && patience != NULL && !deadline_is_set(&g->until)) {
+        counter_inc(r->slot, counters[r->events->what].timeouts);
         return ERR_TIMEOUT;
     }
-    if (g->place != HOLD_SCOUT && r->count >= limit) {
+    if (!hold_is_scout(g, r) && r->count >= limit) {
         return ERR_LIMIT;
     }
-    if (!g->is_patient) {
-        be_patient(g, patience);
-        counter_inc(r->slot, COUNTER_HELD_TOTAL);
+    be_patient(g, patience);
+    if (!g->was_inside[r->events->what]) {
+        g->was_inside[r->events->what] = true;
+        counter_inc(r->slot, counters[r->events->what].total);
     }
-    if (g->place == HOLD_SCOUT) {
-        list_push_front(&r->guests, &g->node);
-    } else {
-        list_push_back(&r->guests, &g->node);
-    }
+    take_place(r, g);
     g->place = HOLD_INSIDE;
-    r->count++;
-    counter_inc(r->slot, COUNTER_HELD);
+    g->room = r;
+    g->entered_us = clock_us();
+    count(r, true);
     set_pause(r);
     return OK;
 }
 
-void hold_served(struct hold_room *r, struct hold_guest *g, bool is_new)
+bool hold_resign(struct hold_guest *g, const struct hold_room *r)
 {
-    bool was_scout = g->place == HOLD_SCOUT;
-    hold_leave(r, g);
-    if (is_new) {
-        hold_open(r);
-    } else if (was_scout) {
-        send_scout(r);
+    if (!hold_is_scout(g, r)) {
+        return false;
     }
+    g->place = HOLD_OUT;
+    return true;
 }
 
-void hold_leave(struct hold_room *r, struct hold_guest *g)
+void hold_leave(struct hold_guest *g)
 {
     if (g->place == HOLD_INSIDE) {
-        go_out(r, g, HOLD_OUT);
+        go_out(g, HOLD_OUT);
     } else if (g->place == HOLD_SCOUT) {
         g->place = HOLD_OUT; /* the next pause sends another */
     }
     deadline_clear(&g->until);
+}
+
+uint64_t hold_inside_us(const struct hold_guest *g, enum hold_for what)
+{
+    bool is_now = g->place == HOLD_INSIDE && g->room->events->what == what;
+    return g->inside_us[what] + (is_now ? clock_us() - g->entered_us : 0);
 }

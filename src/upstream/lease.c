@@ -1,58 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* One exchange's way to a link: pick, take an idle link or dial, try the next; where there is
- * nothing to try, wait in the service's room (hold). */
+ * nothing to try, wait (lease_wait). */
 #include "upstream/upstream.h"
 
 #include "balance.h"
 #include "base/mem.h"
-#include "hold.h"
-#include "link.h"
+#include "lease_impl.h"
 #include "pool.h"
-#include "service.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-/* So often a link is begun anew, in all, where the service takes connections and then does not come
- * to terms (TLS, HTTP/2): it may be on its way down or up, but each greeting is dear. */
-#define GREETS_MAX 3
-/* That may wait where the caller says nothing of it. */
-#define HELD_MAX 1000
-
-enum lease_state {
-    LEASE_STARTING, /* the next step is taken at the end of the turn */
-    LEASE_WAITING,  /* in the room, for an endpoint that takes connections */
-    LEASE_DIALING,
-    LEASE_READY, /* the exchange runs on the link */
-    LEASE_LOST,  /* the link ended under the exchange */
-    LEASE_FAILED,
-    LEASE_ENDED, /* freed at the end of the turn */
-};
-
-struct lease {
-    struct hold_guest guest;
-    struct upstream_service *service; /* a reference */
-    struct lease_want want;
-    const struct lease_events *events;
-    void *arg;
-    enum lease_state state;
-    struct loop_task step;
-    struct endpoint **tried; /* a reference each; the last one is in use while dialing and after */
-    size_t tried_count;
-    size_t tried_cap;
-    struct endpoint *first_tried[2]; /* most leases need no more, and no other memory */
-    struct endpoint *last;           /* of the round before; a reference, or NULL */
-    struct deadline connect;         /* of all attempts of a round */
-    unsigned greets;                 /* links that were dialed and then did not come to terms */
-    enum why last_why;               /* what on_failed says when nothing is left to try */
-    bool has_entered;                /* counts as in flight at the last of them */
-    bool reused;
-    uint16_t status;      /* of the final answer; 0: none yet */
-    const char *detail;   /* of last_why; static */
-    const char *protocol; /* of the link; static, "" before */
-    struct link *link;
-    struct link_user user;
-};
 
 static const struct upstream_env *env_of(const struct lease *l)
 {
@@ -64,8 +21,7 @@ static struct endpoint *current(const struct lease *l)
     return l->tried_count == 0 ? NULL : l->tried[l->tried_count - 1];
 }
 
-/* The only place that changes `state`. */
-static void set_state(struct lease *l, enum lease_state state)
+void lease_set_state(struct lease *l, enum lease_state state)
 {
     static const unsigned from[] = {
         [LEASE_STARTING] = 1U << LEASE_WAITING | 1U << LEASE_DIALING,
@@ -90,9 +46,13 @@ static void set_state(struct lease *l, enum lease_state state)
 
 static void leave(struct lease *l)
 {
-    if (l->has_entered) {
-        l->has_entered = false;
-        endpoint_leave(current(l));
+    if (!l->has_entered) {
+        return;
+    }
+    l->has_entered = false;
+    endpoint_leave(current(l), l->is_seen);
+    if (!hold_is_empty(&l->service->queue.room)) {
+        queue_freed(&l->service->queue);
     }
 }
 
@@ -110,17 +70,30 @@ static void grow_tried(struct lease *l)
     }
 }
 
-static void enter(struct lease *l, struct endpoint *e)
+/* False: it has as many requests as it may. */
+static bool enter(struct lease *l, struct endpoint *e)
 {
     leave(l);
+    uint32_t most = l->want.bound.requests;
+    if (most > 0 && !endpoint_enter_within(e, most)) {
+        return false;
+    }
+    l->is_seen = most > 0 || endpoint_enter(e);
     grow_tried(l);
     l->tried[l->tried_count++] = endpoint_ref(e);
     l->has_entered = true;
-    endpoint_enter(e);
+    if (most > 0) {
+        lease_turn_taken(l);
+    }
+    if (l->has_failed) {
+        l->has_failed = false;
+        l->reconnects++;
+        counter_inc(env_of(l)->slot, COUNTER_RETRIES_CONNECT);
+    }
+    return true;
 }
 
-/* Begins a new round: whatever was tried may be tried again. */
-static void forget_tried(struct lease *l)
+void lease_forget_tried(struct lease *l)
 {
     leave(l);
     if (l->tried_count > 0) {
@@ -132,11 +105,13 @@ static void forget_tried(struct lease *l)
     }
 }
 
-static void fail(struct lease *l, enum why why)
+void lease_fail(struct lease *l, enum why why)
 {
     leave(l);
-    set_state(l, LEASE_FAILED);
-    hold_leave(&l->service->room, &l->guest);
+    lease_set_state(l, LEASE_FAILED);
+    if (lease_has_waited(l)) {
+        lease_wait_end(l);
+    }
     l->events->on_failed(l->arg, why);
 }
 
@@ -145,8 +120,10 @@ static void on_link_up(void *arg)
     struct lease *l = arg;
     l->protocol = l->link->client->ops->protocol;
     (void)link_begin(l->link, &l->user, l->want.arena);
-    set_state(l, LEASE_READY);
-    hold_served(&l->service->room, &l->guest, !l->reused);
+    lease_set_state(l, LEASE_READY);
+    if (lease_has_waited(l) || !l->reused) {
+        lease_wait_served(l);
+    }
     l->events->on_ready(l->arg);
 }
 
@@ -154,6 +131,7 @@ static void on_link_up(void *arg)
  * Only a wrong certificate says nothing of either. */
 static void count_attempt(struct lease *l, enum why why)
 {
+    l->has_failed = true;
     if (why == WHY_UPSTREAM_CERTIFICATE) {
         endpoint_failed(current(l), why, false, loop_now_ms(env_of(l)->loop));
         return;
@@ -169,8 +147,7 @@ static bool is_hopeless(const struct lease *l, enum why why)
     return why == WHY_UPSTREAM_CERTIFICATE && l->last_why == WHY_UPSTREAM_CERTIFICATE;
 }
 
-/* Whether the service took the connection, and then did not come to terms. */
-static bool is_greeting(enum why why, const char *detail)
+bool lease_is_greeting(enum why why, const char *detail)
 {
     return why == WHY_UPSTREAM_TLS || why == WHY_UPSTREAM_NOT_H2 || detail[0] != '\0';
 }
@@ -182,7 +159,7 @@ static void on_link_full(void *arg)
     l->link = NULL;
     leave(l);
     endpoint_unref(l->tried[--l->tried_count]);
-    set_state(l, LEASE_STARTING);
+    lease_set_state(l, LEASE_STARTING);
 }
 
 static void on_link_down(void *arg, enum why why, const char *detail)
@@ -191,17 +168,17 @@ static void on_link_down(void *arg, enum why why, const char *detail)
     l->link = NULL;
     l->detail = detail;
     if (why == WHY_NO_FD) {
-        fail(l, why); /* no fault of the endpoint, and no other would do better */
+        lease_fail(l, why); /* no fault of the endpoint, and no other would do better */
         return;
     }
     count_attempt(l, why);
     if (is_hopeless(l, why)) {
-        fail(l, why);
+        lease_fail(l, why);
         return;
     }
     l->last_why = why;
-    l->greets += is_greeting(why, detail);
-    set_state(l, LEASE_STARTING);
+    l->greets += lease_is_greeting(why, detail);
+    lease_set_state(l, LEASE_STARTING);
 }
 
 static void on_link_lost(void *arg, enum why why)
@@ -209,7 +186,7 @@ static void on_link_lost(void *arg, enum why why)
     struct lease *l = arg;
     (void)why; /* the channel's on_abort said it */
     l->link = NULL;
-    set_state(l, LEASE_LOST);
+    lease_set_state(l, LEASE_LOST);
 }
 
 static const struct link_events link_events = {
@@ -219,11 +196,10 @@ static const struct link_events link_events = {
     .on_lost = on_link_lost,
 };
 
-/* Reuses a link to one endpoint, waits for one or dials; false when it could not even be begun
- * (then l->last_why). */
+/* Reuses a link to the endpoint that was entered, waits for one or dials; false when it could not
+ * even be begun (then l->last_why). */
 static bool try_endpoint(struct lease *l, struct endpoint *e)
 {
-    enter(l, e);
     struct link *ready = l->want.fresh ? NULL : pool_newest(e, l->want.transport);
     if (ready != NULL) {
         l->link = ready;
@@ -234,12 +210,12 @@ static bool try_endpoint(struct lease *l, struct endpoint *e)
     l->link = pool_expected(e, l->want.transport);
     if (l->link != NULL) {
         link_wait(l->link, &l->user);
-        set_state(l, LEASE_DIALING);
+        lease_set_state(l, LEASE_DIALING);
         return true;
     }
     int err = link_dial(env_of(l), e, &l->want, &l->user, &l->link);
     if (err == OK) {
-        set_state(l, LEASE_DIALING);
+        lease_set_state(l, LEASE_DIALING);
         return true;
     }
     l->last_why = link_why(err);
@@ -259,15 +235,20 @@ static struct endpoint *find_shunned(const struct lease *l)
     return NULL;
 }
 
+static struct balance_ask ask_of(const struct lease *l)
+{
+    return (struct balance_ask){.set = l->service->set,
+                                .tried = l->tried,
+                                .tried_count = l->tried_count,
+                                .now_ms = loop_now_ms(env_of(l)->loop),
+                                .kind = l->want.balance,
+                                .key = l->want.balance_key,
+                                .bound = l->want.bound.requests};
+}
+
 static struct endpoint *pick(struct lease *l)
 {
-    struct upstream *u = l->service->upstream;
-    struct balance_ask ask = {.set = l->service->set,
-                              .tried = l->tried,
-                              .tried_count = l->tried_count,
-                              .now_ms = loop_now_ms(u->env.loop),
-                              .kind = l->want.balance,
-                              .key = l->want.balance_key};
+    struct balance_ask ask = ask_of(l);
     struct endpoint *shunned = find_shunned(l);
     if (shunned != NULL) {
         grow_tried(l);
@@ -284,104 +265,42 @@ static struct endpoint *pick(struct lease *l)
     return balance_pick(&ask, &l->service->balance);
 }
 
-/* ---- waiting for an endpoint ---- */
-
-static void on_room_go(void *arg)
+/* Tries one endpoint after the other until an attempt runs; false where others have taken every
+ * place that there is. */
+static bool try_each(struct lease *l)
 {
-    set_state(arg, LEASE_STARTING);
-}
-
-/* Dead addresses are no reason of their own: there are some. */
-static enum why lack_of(const struct lease *l)
-{
-    return upstream_service_endpoints(l->service) > 0 ? WHY_NO_ENDPOINT : l->service->lack;
-}
-
-/* Waited in vain: what stopped the last attempt, if there was one, is a detail. */
-static void on_room_over(void *arg)
-{
-    struct lease *l = arg;
-    if (l->last_why != WHY_NO_ENDPOINT && l->detail[0] == '\0') {
-        l->detail = why_label(l->last_why);
-    }
-    fail(l, lack_of(l));
-}
-
-static const struct hold_guest_events guest_events = {
-    .on_go = on_room_go,
-    .on_over = on_room_over,
-};
-
-/* Whether time may mend it. A name that a stranger made and that never had an address is not waited
- * for once that is known. */
-static bool is_worth_waiting(const struct lease *l)
-{
-    const struct upstream_service *s = l->service;
-    if (l->want.hold_class == NULL) {
-        return false;
-    }
-    if (l->last_why == WHY_NO_ENDPOINT) {
-        return !s->is_made || s->set->version > 1 || s->set->count > 0;
-    }
-    if (l->last_why == WHY_UPSTREAM_CERTIFICATE || l->last_why == WHY_NO_FD) {
-        return false;
-    }
-    return !is_greeting(l->last_why, l->detail) || l->greets < GREETS_MAX;
-}
-
-static void wait_in_room(struct lease *l)
-{
-    struct deadline_class *patience =
-        l->want.hold_class != NULL ? l->want.hold_class : l->want.connect_class;
-    uint32_t limit = l->want.hold_requests > 0 ? l->want.hold_requests : HELD_MAX;
-    forget_tried(l);
-    int err = hold_enter(&l->service->room, &l->guest, patience, limit);
-    if (err == OK) {
-        set_state(l, LEASE_WAITING);
-        upstream_service_hurry(l->service);
-    } else if (err == ERR_TIMEOUT) {
-        on_room_over(l);
-    } else {
-        fail(l, WHY_HOLD_FULL);
-    }
-}
-
-/* Whoever comes while others wait goes behind them, unless a link is there that can be lent. */
-static bool must_queue(const struct lease *l)
-{
-    const struct endpoint_set *set = l->service->set;
-    if (l->want.hold_class == NULL || hold_is_empty(&l->service->room) ||
-        hold_was_inside(&l->guest)) {
-        return false;
-    }
-    for (size_t i = 0; i < set->count && !l->want.fresh; i++) {
-        if (pool_newest(set->endpoints[i], l->want.transport) != NULL) {
+    struct endpoint *e = pick(l);
+    while (e != NULL) {
+        if (!enter(l, e)) {
             return false;
         }
+        if (try_endpoint(l, e) || l->last_why == WHY_NO_FD) {
+            return true;
+        }
+        count_attempt(l, l->last_why);
+        e = pick(l);
     }
-    return true;
+    const struct balance_ask ask = ask_of(l);
+    return ask.bound == 0 || !balance_has_untried(&ask);
 }
 
 static void on_step(void *arg)
 {
     struct lease *l = arg;
+    /* Else it has had its turn, and goes on to the next endpoint. */
+    bool is_new_round = l->tried_count == 0;
     if (l->service->set == NULL && l->service->refused) {
-        fail(l, WHY_NAME_LIMIT);
-        return;
-    }
-    if (l->service->set == NULL || must_queue(l)) {
-        wait_in_room(l);
-        return;
-    }
-    struct endpoint *e = pick(l);
-    while (e != NULL && !try_endpoint(l, e) && l->last_why != WHY_NO_FD) {
-        count_attempt(l, l->last_why);
-        e = pick(l);
-    }
-    if (l->state == LEASE_STARTING && is_worth_waiting(l)) {
-        wait_in_room(l);
+        lease_fail(l, WHY_NAME_LIMIT);
+    } else if (l->service->set == NULL || lease_must_wait(l)) {
+        lease_wait_for_endpoint(l);
+    } else if (is_new_round && l->want.bound.requests > 0 && lease_must_take_turn(l)) {
+        lease_wait_for_turn(l);
+    } else if (!try_each(l)) {
+        lease_wait_for_turn(l);
+    } else if (l->state == LEASE_STARTING && lease_is_worth_waiting(l)) {
+        lease_wait_for_endpoint(l);
     } else if (l->state == LEASE_STARTING) {
-        fail(l, l->last_why == WHY_NO_ENDPOINT ? lack_of(l) : l->last_why);
+        lease_fail(l, l->last_why == WHY_NO_ENDPOINT ? lease_lack(l) : l->last_why);
     }
 }
 
@@ -395,14 +314,14 @@ static void on_connect_over(void *arg)
         link_leave(l->link, &l->user, WHY_CONNECT_TIMEOUT);
         l->link = NULL;
     }
-    fail(l, WHY_CONNECT_TIMEOUT);
+    lease_fail(l, WHY_CONNECT_TIMEOUT);
 }
 
 struct lease *lease_new(struct upstream_service *s, const struct lease_want *want,
                         const struct lease_events *events, void *arg)
 {
     struct lease *l = NEW(struct lease);
-    hold_guest_init(&l->guest, &guest_events, l);
+    lease_wait_init(l);
     deadline_init(&l->connect, on_connect_over, l);
     list_init(&l->user.node);
     l->user.events = &link_events;
@@ -458,15 +377,25 @@ bool lease_is_unprocessed(const struct lease *l)
     return l->user.use.unprocessed;
 }
 
-bool lease_was_held(const struct lease *l)
+void lease_add_tally(const struct lease *l, struct lease_tally *sum)
 {
-    return hold_was_inside(&l->guest);
+    sum->was_held = sum->was_held || l->guest.was_inside[HOLD_FOR_ENDPOINT];
+    sum->was_queued = sum->was_queued || l->guest.was_inside[HOLD_FOR_TURN];
+    sum->held_us += hold_inside_us(&l->guest, HOLD_FOR_ENDPOINT);
+    sum->queued_us += hold_inside_us(&l->guest, HOLD_FOR_TURN);
+    sum->reconnects += l->reconnects;
 }
 
-bool lease_may_retry(const struct lease *l)
+bool lease_may_retry(const struct lease *l, enum why why)
 {
+    enum counter cause = COUNTER_RETRIES_CLOSED;
+    if (lease_is_unprocessed(l)) {
+        cause = COUNTER_RETRIES_UNTAKEN;
+    } else if (why == WHY_UPSTREAM_RESET) {
+        cause = COUNTER_RETRIES_RESET;
+    }
     bool may = retry_budget_take(&l->service->retries);
-    counter_inc(env_of(l)->slot, may ? COUNTER_RETRIES : COUNTER_RETRIES_REFUSED);
+    counter_inc(env_of(l)->slot, may ? cause : COUNTER_RETRIES_REFUSED);
     return may;
 }
 
@@ -566,11 +495,13 @@ void lease_end(struct lease *l, enum why why)
     } else if (was == LEASE_READY || was == LEASE_LOST) {
         judge(l, why);
     }
-    forget_tried(l);
+    lease_forget_tried(l);
     endpoint_unref(l->last);
     l->last = NULL;
-    set_state(l, LEASE_ENDED);
-    hold_leave(&l->service->room, &l->guest);
+    lease_set_state(l, LEASE_ENDED);
+    if (lease_has_waited(l)) {
+        lease_wait_end(l);
+    }
     loop_task_cancel(&l->step);
     if (l->link != NULL) {
         link_leave(l->link, &l->user, why);

@@ -9,6 +9,7 @@
 #include "endpoint_set.h"
 #include "hold.h"
 #include "loop/deadline.h"
+#include "queue.h"
 #include "retry.h"
 #include "upstream/upstream.h"
 
@@ -25,11 +26,12 @@ struct upstream {
     struct upstream_env env;
     struct map *services; /* by name; of struct upstream_service */
     struct made made;
-    struct map *transports;            /* by key; of struct transport */
-    size_t leases;                     /* alive */
-    struct list ending;                /* links that nobody has any more and that still send */
-    uint64_t rng;                      /* the services' balances begin with numbers of it */
-    struct deadline_class *hold_pause; /* owned */
+    struct map *transports;             /* by key; of struct transport */
+    size_t leases;                      /* alive */
+    struct list ending;                 /* links that nobody has any more and that still send */
+    uint64_t rng;                       /* the services' balances begin with numbers of it */
+    struct deadline_class *hold_pause;  /* owned */
+    struct deadline_class *queue_pause; /* owned; NULL until somebody has waited for a turn */
 };
 
 struct upstream_service {
@@ -45,6 +47,7 @@ struct upstream_service {
     struct balance balance;    /* of its endpoints */
     struct retry_budget retries;
     struct hold_room room; /* leases that wait for that, or for one that takes connections */
+    struct queue queue;    /* leases that wait for their turn */
 
     /* of made ones */
     bool is_made;     /* stays without a reference, until made lets it go */
@@ -67,6 +70,8 @@ void upstream_service_clear(struct upstream_service *s);
 /* For the directory. */
 void made_init(struct upstream *u);
 void made_fini(struct upstream *u);
+/* The class of QUEUE_PAUSE_MS, made when it is needed first. */
+struct deadline_class *upstream_queue_pause(struct upstream *u);
 /* Asks DNS again, now. */
 void upstream_service_hurry(struct upstream_service *s);
 

@@ -35,8 +35,9 @@ static bool has_endpoints(const void *arg)
 }
 
 static const struct hold_room_events room_events = {
+    .what = HOLD_FOR_ENDPOINT,
     .on_pause = on_hold_pause,
-    .has_endpoints = has_endpoints,
+    .can_try = has_endpoints,
 };
 
 struct upstream_service *upstream_service_new(struct upstream *u, struct map *home, struct str name,
@@ -52,6 +53,8 @@ struct upstream_service *upstream_service_new(struct upstream *u, struct map *ho
     s->lack = WHY_NO_ENDPOINT;
     retry_budget_init(&s->retries);
     hold_room_init(&s->room, u->hold_pause, u->env.slot, &room_events, s);
+    const struct flight_tables flight = {.all = u->env.counters, .own = u->env.slot};
+    queue_init(&s->queue, &flight, name);
     list_init(&s->made);
     deadline_init(&s->unused, NULL, NULL);
     map_put(home, name, s);
@@ -77,6 +80,7 @@ static void publish(struct upstream_service *s, struct endpoint_set *set)
         }
     }
     endpoint_set_unref(old);
+    queue_set_endpoints(&s->queue, set == NULL ? 0 : set->count);
 }
 
 static void replace(struct upstream_service *s, const struct addr *addrs, size_t count)
@@ -97,6 +101,7 @@ static void replace(struct upstream_service *s, const struct addr *addrs, size_t
 void upstream_service_free(struct upstream_service *s)
 {
     hold_room_fini(&s->room);
+    queue_fini(&s->queue);
     map_remove(s->home, str_of(s->name));
     list_remove(&s->made);
     deadline_clear(&s->unused);
@@ -127,6 +132,7 @@ void upstream_free(struct upstream *u)
     REQUIRE(map_count(u->transports) == 0);
     map_free(u->transports);
     deadline_class_free(u->hold_pause);
+    deadline_class_free(u->queue_pause);
     free(u);
 }
 
@@ -205,6 +211,14 @@ void upstream_close_idle(struct upstream *u)
 {
     close_idle(u->services);
     close_idle(u->made.names);
+}
+
+struct deadline_class *upstream_queue_pause(struct upstream *u)
+{
+    if (u->queue_pause == NULL) {
+        u->queue_pause = deadline_class_new(u->env.loop, QUEUE_PAUSE_MS);
+    }
+    return u->queue_pause;
 }
 
 void upstream_service_hurry(struct upstream_service *s)

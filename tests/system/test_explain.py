@@ -10,6 +10,9 @@ SITES = {
     "a.test": {"routes": {"/": "http://web:1", "/api": {"to": "http://127.0.0.1:1", "strip": True}},
                "aliases": ["www.a.test"]},
     "gone.test": "http://gone:1",
+    "hasty.test": {"to": "http://gone:1", "hold": {"wait": "0s"},
+                   "max_requests": {"endpoint": 7, "queue": 9}},
+    "queue.test": {"to": "http://web:1", "hold": {"wait": "2s"}, "max_requests": 3},
     "old.test": {"redirect": "https://a.test", "code": "308"},
     "plain.test": {"to": "http://127.0.0.1:1", "http": "off"},
     "bare.test": "http://127.0.0.1:1",
@@ -20,7 +23,7 @@ SITES = {
 @pytest.fixture
 def explained(door, dns):
     dns.set("web", a=["127.0.0.3"])
-    d = door(names=["a.test", "www.a.test", "gone.test", "old.test", "plain.test", "*.many.test"],
+    d = door(names=["a.test", "www.a.test", "gone.test", "hasty.test", "queue.test", "old.test", "plain.test", "*.many.test"],
              dns=dns, sites=SITES)
     until(lambda: any(s.get("endpoints") for s in d.state()["services"]), "web is known")
     return d
@@ -43,13 +46,23 @@ def test_a_route_and_its_endpoints(explained):
     assert said["answer"] == "what the service answers"
 
 
+def test_what_waits_for_its_turn(explained):
+    said = lines(explained, "https://queue.test/")
+    assert said["at most"] == "3 requests at an endpoint, 1000 wait for their turn"
+    assert said["waits"] == "2000 ms for an endpoint"
+    said = lines(explained, "https://hasty.test/")
+    assert said["at most"] == "7 requests at an endpoint, 0 wait for their turn"
+    assert "waits" not in said
+
+
 def test_a_prefix_that_is_stripped(explained):
     said = lines(explained, "a.test/api/users")
     assert said["route"].startswith("/api to") and said["asked as"] == "/users"
 
 
 @pytest.mark.parametrize("url, status, reason", [
-    ("https://gone.test/", 503, "no_endpoint"),
+    ("https://gone.test/", 503, "hold_timeout"),
+    ("https://hasty.test/", 503, "no_endpoint"),
     ("https://a.test/../..", 400, "bad_target"),
     ("http://plain.test/", 404, "site_off"),
     ("http://nobody.test/", 404, "no_site"),

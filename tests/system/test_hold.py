@@ -83,8 +83,8 @@ def test_waited_in_vain(door, port):
              extra={"hold": {"wait": "300ms"}})
     status, headers, body = ask(d)
     assert status == 503 and int(headers["Retry-After"]) > 0
-    assert b"no_endpoint" in body and b"connect_refused" not in body
-    record = d.wait_log("access", reason="no_endpoint")[0]
+    assert b"hold_timeout" in body and b"connect_refused" not in body
+    record = d.wait_log("access", reason="hold_timeout")[0]
     assert record["held"] is True and record["detail"] == "connect_refused"
     assert record["endpoint"] == f"127.0.0.1:{port}" and record["ms"] >= 300
 

@@ -203,8 +203,29 @@ static const struct bad cases[] = {
           "    to: http://c:1\n"
           "    colour: {}\n",
      "f:6:5: error: unknown key \"colour\" in site \"c.com\"; expected one of: to, routes, "
-     "redirect, code, aliases, http, timeouts, limits, verify, headers, basic_auth, allow, deny, "
-     "rate, gzip, balance, pin, external, client_auth\n",
+     "redirect, code, aliases, http, timeouts, limits, hold, verify, headers, basic_auth, allow, "
+     "deny, rate, gzip, balance, max_requests, pin, external, client_auth\n",
+     ERR_SYNTAX},
+    {HEAD "sites:\n"
+          "  a.com: {to: \"http://a\", max_requests: {queue: 3}}\n"
+          "  b.com: {to: \"http://b\", max_requests: 0}\n"
+          "  c.com: {to: \"http://c\", max_requests: many}\n"
+          "  d.com: {to: \"http://d\", max_requests: {endpoint: 1, queue: -1}}\n"
+          "  e.com: {to: \"http://e\", hold: 5s}\n"
+          "  f.com: {redirect: \"https://a.com\", hold: {wait: 5s}, max_requests: 1}\n",
+     "f:5:41: error: found \"0\" for max_requests in site \"b.com\"; expected a number from 1 to "
+     "1000000, or off\n"
+     "f:6:41: error: found \"many\" for max_requests in site \"c.com\"; expected a number from 1 "
+     "to "
+     "1000000, or off\n"
+     "f:7:62: error: found \"-1\" for queue in max_requests of site \"d.com\"; expected a number "
+     "from 0 to 1000000\n"
+     "f:8:33: error: found \"5s\" for hold in site \"e.com\"; expected a map such as {wait: 30s}\n"
+     "f:4:41: error: found max_requests without endpoint in site \"a.com\"; expected endpoint: 100 "
+     "in it\n"
+     "f:9:44: error: found hold in site \"f.com\", which only redirects; expected none there\n"
+     "f:9:70: error: found max_requests in site \"f.com\", which only redirects; expected none "
+     "there\n",
      ERR_SYNTAX},
     {HEAD "sites:\n"
           "  c.com:\n"

@@ -66,8 +66,8 @@ static void test_load_fills_defaults(void **state)
     assert_true(m->limits.body_bytes == UINT64_MAX);
     assert_int_equal(m->limits.memory_bytes, 0);
     assert_int_equal(m->limits.replay_bytes, 65536);
-    assert_int_equal(m->hold_ms, 5000);
-    assert_int_equal(m->hold_requests, 1000);
+    assert_int_equal(m->hold.wait_ms, 5000);
+    assert_int_equal(m->hold.requests, 1000);
     assert_int_equal(m->dns_refresh_ms, 1000);
     assert_int_equal(m->dns_server_count, 0);
     assert_int_equal(m->drain_ms, 8000);
@@ -140,8 +140,8 @@ static void test_load_reads_every_key(void **state)
     assert_int_equal(m->limits.connections, 10);
     assert_int_equal(m->limits.memory_bytes, 64 << 20);
     assert_int_equal(m->limits.replay_bytes, 7168);
-    assert_int_equal(m->hold_ms, 2000);
-    assert_int_equal(m->hold_requests, 3);
+    assert_int_equal(m->hold.wait_ms, 2000);
+    assert_int_equal(m->hold.requests, 3);
     assert_int_equal(m->dns_server_count, 2);
     assert_addr(&m->dns_servers[0], "9.9.9.9:53");
     assert_addr(&m->dns_servers[1], "[::1]:5353");
@@ -256,7 +256,7 @@ static void assert_models_equal(const struct model *a, const struct model *b)
     assert_true(a->limits.body_bytes == b->limits.body_bytes);
     assert_true(a->limits.memory_bytes == b->limits.memory_bytes);
     assert_true(a->limits.replay_bytes == b->limits.replay_bytes);
-    assert_true(a->hold_ms == b->hold_ms && a->hold_requests == b->hold_requests);
+    assert_true(a->hold.wait_ms == b->hold.wait_ms && a->hold.requests == b->hold.requests);
     assert_true(a->workers == b->workers && a->tls_min == b->tls_min);
     assert_true(a->dns_refresh_ms == b->dns_refresh_ms && a->drain_ms == b->drain_ms);
     assert_true(a->log_level == b->log_level && a->access == b->access);

@@ -60,6 +60,8 @@ static void assert_change(const struct model_headers *h, size_t i, enum model_he
     "    rate: 10/s\n"                                                                             \
     "    gzip: true\n"                                                                             \
     "    balance: {hash: cookie, name: sid}\n"                                                     \
+    "    hold: {wait: 30s}\n"                                                                      \
+    "    max_requests: 7\n"                                                                        \
     "    client_auth: {ca: /clients.pem, mode: optional}\n"                                        \
     "    routes:\n"                                                                                \
     "      /: https://web\n"                                                                       \
@@ -75,9 +77,12 @@ static void assert_change(const struct model_headers *h, size_t i, enum model_he
     "        rate: {requests: 600/m, burst: 50}\n"                                                 \
     "        gzip: false\n"                                                                        \
     "        balance: {hash: header, name: X-Account}\n"                                           \
+    "        hold: {requests: 5}\n"                                                                \
+    "        max_requests: {endpoint: 8, queue: 0}\n"                                              \
     "      /open: {to: \"https://x\", verify: off, basic_auth: off, rate: off, balance: "          \
     "round_robin}\n"                                                                               \
-    "      /out: {to: \"https://x.example\", external: true}\n"                                    \
+    "      /out: {to: \"https://x.example\", external: true, "                                     \
+    "max_requests: off, hold: {wait: 0s}}\n"                                                       \
     "      /grpc: {to: \"h2c://g:50051\", balance: hash}\n"                                        \
     "  \"*.b.com\": {to: \"http://{1}_web:3000\", aliases: [\"*.b.org\"]}\n"                       \
     "  \"*.old.com\": {redirect: \"https://{1}.b.com/x\", rate: 1/h, "                             \
@@ -172,6 +177,28 @@ static void test_load_balance(void **state)
     model_free(m);
 }
 
+static void assert_waits(const struct model_route *r, struct model_hold hold,
+                         struct model_bound bound)
+{
+    assert_int_equal(r->hold.wait_ms, hold.wait_ms);
+    assert_int_equal(r->hold.requests, hold.requests);
+    assert_int_equal(r->bound.requests, bound.requests);
+    assert_int_equal(r->bound.queue, bound.queue);
+}
+
+static void test_load_hold_and_bound(void **state)
+{
+    struct model *m = load(FULL);
+    const struct model_site *a = &m->sites[0];
+    (void)state;
+    assert_waits(route(a, "/"), (struct model_hold){30000, 1000}, (struct model_bound){7, 1000});
+    assert_waits(route(a, "/api"), (struct model_hold){30000, 5}, (struct model_bound){8, 0});
+    assert_waits(route(a, "/out"), (struct model_hold){0, 1000}, (struct model_bound){0, 0});
+    assert_waits(&m->sites[1].routes[0], (struct model_hold){5000, 1000},
+                 (struct model_bound){0, 0});
+    model_free(m);
+}
+
 static void test_load_verify(void **state)
 {
     struct model *m = load(FULL);
@@ -210,7 +237,7 @@ static void test_load_files_once_each(void **state)
     }
     assert_str(m->files[0]->path, "/clients.pem");
     assert_str(m->files[0]->key, "client_auth.ca");
-    assert_int_equal(m->files[0]->line, 16);
+    assert_int_equal(m->files[0]->line, 18);
     model_free(m);
 }
 
@@ -304,6 +331,7 @@ int main(void)
         cmocka_unit_test(test_load_rules_of_a_site),
         cmocka_unit_test(test_load_rules_of_a_route),
         cmocka_unit_test(test_load_balance),
+        cmocka_unit_test(test_load_hold_and_bound),
         cmocka_unit_test(test_load_verify),
         cmocka_unit_test(test_load_files_once_each),
         cmocka_unit_test(test_load_patterns),

@@ -35,7 +35,7 @@ static bool is_about_the_rest(struct str text)
     static const char *const starts[] = {
         "found none of to",          "found no \"to\"",          "found code in",
         "found acme without",        "found basic_auth without", "found rate without",
-        "found client_auth without", "found balance without"};
+        "found client_auth without", "found balance without",    "found max_requests without"};
     for (size_t i = 0; i < sizeof(starts) / sizeof(starts[0]); i++) {
         if (str_starts(text, str_of(starts[i]))) {
             return true;

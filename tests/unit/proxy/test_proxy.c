@@ -105,7 +105,7 @@ static void test_proxy_asks_for_names_that_requests_make(void **state)
     /* Nobody answers: as for any service whose name is not known yet. */
     ask(&r, "GET / HTTP/1.1\r\nHost: pr3.x.test\r\n\r\n");
     await(&r, &r.got, "HTTP/1.1 503 ");
-    assert_true(has(&r.got, "no_endpoint"));
+    assert_true(has(&r.got, "hold_timeout"));
     ask(&r, "GET /a HTTP/1.1\r\nHost: shop.old.test\r\n\r\n");
     await(&r, &r.got, "Location: https://shop.new.test/a\r\n");
     rig_close(&r);

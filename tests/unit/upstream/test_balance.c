@@ -100,8 +100,48 @@ static void test_balance_tries_a_new_one_first(void **state)
     assert_in_range(hits, 400, 600); /* it is one of the two drawn in half of all cases */
     for (size_t i = 0; i < COUNT; i++) {
         while (r.set->endpoints[i]->active > 0) {
-            endpoint_leave(r.set->endpoints[i]);
+            endpoint_leave(r.set->endpoints[i], true);
         }
+    }
+    rig_fini(&r);
+}
+
+/* With a bound a full one is not chosen, in no way; an ejected one only where none is well. */
+static void test_balance_leaves_out_the_full(void **state)
+{
+    (void)state;
+    static const enum model_balance_kind kinds[] = {MODEL_BALANCE_LEAST, MODEL_BALANCE_ROUND_ROBIN,
+                                                    MODEL_BALANCE_HASH};
+    struct rig r;
+    rig_init(&r);
+    const struct flight_tables other = {&r.counters, slot_adopt(&r.counters, 1, SLOT_WORKER, 1)};
+    for (size_t i = 0; i < COUNT; i++) {
+        endpoint_connected(r.set->endpoints[i]);
+        assert_true(endpoint_enter_within(r.set->endpoints[i], 2));
+    }
+    for (size_t i = 1; i < COUNT; i++) {
+        flight_enter(&other, r.set->endpoints[i]->tag);
+        assert_false(endpoint_enter_within(r.set->endpoints[i], 2));
+    }
+    for (size_t k = 0; k < sizeof(kinds) / sizeof(kinds[0]); k++) {
+        for (uint64_t key = 0; key < 100; key++) {
+            const struct balance_ask ask = {.set = r.set, .kind = kinds[k], .key = key, .bound = 2};
+            assert_ptr_equal(balance_pick(&ask, &r.balance), r.set->endpoints[0]);
+        }
+        endpoint_failed(r.set->endpoints[3], WHY_CONNECT_REFUSED, true, 0);
+        assert_true(endpoint_enter_within(r.set->endpoints[0], 2));
+        const struct balance_ask ask = {.set = r.set, .kind = kinds[k], .bound = 2};
+        assert_null(balance_pick(&ask, &r.balance));
+        assert_true(balance_has_untried(&ask));
+        endpoint_leave(r.set->endpoints[0], true);
+    }
+    for (size_t i = 0; i < COUNT; i++) {
+        endpoint_failed(r.set->endpoints[i], WHY_CONNECT_REFUSED, true, i);
+    }
+    const struct balance_ask ask = {.set = r.set, .now_ms = 500, .bound = 3};
+    assert_non_null(balance_pick(&ask, &r.balance));
+    for (size_t i = 0; i < COUNT; i++) {
+        endpoint_leave(r.set->endpoints[i], true);
     }
     rig_fini(&r);
 }
@@ -181,7 +221,7 @@ static void test_balance_spreads_and_avoids_the_busiest(void **state)
     for (int i = 0; i < 1000; i++) {
         assert_ptr_not_equal(pick(&r, 0, 0), r.set->endpoints[2]);
     }
-    endpoint_leave(r.set->endpoints[2]);
+    endpoint_leave(r.set->endpoints[2], true);
     rig_fini(&r);
 }
 
@@ -294,6 +334,7 @@ int main(void)
         cmocka_unit_test(test_balance_spreads_and_avoids_the_busiest),
         cmocka_unit_test(test_balance_sees_other_workers),
         cmocka_unit_test(test_balance_tries_a_new_one_first),
+        cmocka_unit_test(test_balance_leaves_out_the_full),
         cmocka_unit_test(test_balance_takes_turns),
         cmocka_unit_test(test_balance_hash_moves_only_what_it_must),
         cmocka_unit_test(test_balance_skips_tried_and_ejected),

@@ -23,6 +23,7 @@ struct rig {
     struct hold_room room;
     bool has_endpoints;
     unsigned pauses;
+    int inside;
     int went[16]; /* who went out, in order */
     unsigned went_count;
     struct guest {
@@ -45,6 +46,12 @@ static bool has_endpoints(const void *arg)
     return r->has_endpoints;
 }
 
+static void on_count(void *arg, bool is_more)
+{
+    struct rig *r = arg;
+    r->inside += is_more ? 1 : -1;
+}
+
 static void on_go(void *arg)
 {
     struct guest *g = arg;
@@ -55,10 +62,11 @@ static void on_over(void *arg)
 {
     struct guest *g = arg;
     g->over = true;
-    hold_leave(&g->rig->room, &g->base);
+    hold_leave(&g->base);
 }
 
-static const struct hold_room_events room_events = {on_pause, has_endpoints};
+static const struct hold_room_events room_events = {HOLD_FOR_ENDPOINT, on_pause, has_endpoints,
+                                                    on_count};
 static const struct hold_guest_events guest_events = {on_go, on_over};
 
 static void rig_init(struct rig *r)
@@ -81,9 +89,10 @@ static void rig_init(struct rig *r)
 static void rig_fini(struct rig *r)
 {
     for (int i = 0; i < GUESTS; i++) {
-        hold_leave(&r->room, &r->guests[i].base);
+        hold_leave(&r->guests[i].base);
     }
     assert_int_equal(r->slot->values[COUNTER_HELD], 0);
+    assert_int_equal(r->inside, 0);
     hold_room_fini(&r->room);
     deadline_class_free(r->pause);
     deadline_class_free(r->wait);
@@ -123,7 +132,8 @@ static void test_hold_sends_a_scout_each_pause(void **state)
     assert_int_equal(r.went_count, 2);
     assert_int_equal(r.went[1], 0);
     /* This time there is a connection: all go on, in their order. */
-    hold_served(&r.room, &r.guests[0].base, true);
+    hold_leave(&r.guests[0].base);
+    hold_open(&r.room);
     assert_int_equal(r.went_count, 4);
     assert_int_equal(r.went[2], 1);
     assert_int_equal(r.went[3], 2);
@@ -150,7 +160,8 @@ static void test_hold_asks_while_there_is_nothing_to_try(void **state)
     hold_news(&r.room);
     assert_int_equal(r.went_count, 1);
     /* Served by a link that was there: the next one may find another such. */
-    hold_served(&r.room, &r.guests[0].base, false);
+    assert_true(hold_resign(&r.guests[0].base, &r.room));
+    hold_news(&r.room);
     assert_int_equal(r.went_count, 2);
     assert_int_equal(r.went[1], 1);
     rig_fini(&r);
@@ -164,7 +175,7 @@ static void test_hold_replaces_a_scout_that_leaves(void **state)
     assert_int_equal(enter(&r, 0), OK);
     assert_int_equal(enter(&r, 1), OK);
     hold_news(&r.room);
-    hold_leave(&r.room, &r.guests[0].base);
+    hold_leave(&r.guests[0].base);
     pass(&r, HOLD_PAUSE_MS + 1);
     assert_int_equal(r.went_count, 2);
     assert_int_equal(r.went[1], 1);
@@ -180,7 +191,7 @@ static void test_hold_has_a_limit(void **state)
         assert_int_equal(enter(&r, i), OK);
     }
     assert_int_equal(enter(&r, 3), ERR_LIMIT);
-    hold_leave(&r.room, &r.guests[1].base);
+    hold_leave(&r.guests[1].base);
     assert_int_equal(enter(&r, 3), OK);
     hold_open(&r.room);
     assert_int_equal(r.went_count, 3);
@@ -208,6 +219,68 @@ static void test_hold_patience_counts_from_the_first_entry(void **state)
     rig_fini(&r);
 }
 
+/* Whoever comes back stands where it stood, before those that came after it. */
+static void test_hold_keeps_the_order_of_arrival(void **state)
+{
+    (void)state;
+    struct rig r;
+    rig_init(&r);
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(enter(&r, i), OK);
+        clock_advance(1);
+    }
+    hold_call(&r.room);
+    hold_call(&r.room);
+    assert_true(hold_is_scout(&r.guests[0].base, &r.room));
+    assert_int_equal(enter(&r, 0), OK);
+    assert_int_equal(enter(&r, 1), OK);
+    hold_open(&r.room);
+    assert_int_equal(enter(&r, 2), OK);
+    assert_int_equal(enter(&r, 0), OK);
+    r.went_count = 0;
+    hold_open(&r.room);
+    assert_int_equal(r.went_count, 2);
+    assert_int_equal(r.went[0], 0);
+    assert_int_equal(r.went[1], 2);
+    rig_fini(&r);
+}
+
+static void test_hold_counts_the_time_inside(void **state)
+{
+    (void)state;
+    struct rig r;
+    rig_init(&r);
+    const struct hold_guest *g = &r.guests[0].base;
+    assert_int_equal(enter(&r, 0), OK);
+    clock_advance(20);
+    assert_int_equal(hold_inside_us(g, HOLD_FOR_ENDPOINT), 20000);
+    hold_call(&r.room);
+    clock_advance(50);
+    assert_int_equal(enter(&r, 0), OK);
+    clock_advance(10);
+    hold_leave(&r.guests[0].base);
+    clock_advance(10);
+    assert_int_equal(hold_inside_us(g, HOLD_FOR_ENDPOINT), 30000);
+    assert_int_equal(hold_inside_us(g, HOLD_FOR_TURN), 0);
+    assert_true(g->was_inside[HOLD_FOR_ENDPOINT] && !g->was_inside[HOLD_FOR_TURN]);
+    rig_fini(&r);
+}
+
+static void test_hold_counts_who_waited_in_vain(void **state)
+{
+    (void)state;
+    struct rig r;
+    rig_init(&r);
+    r.has_endpoints = false;
+    assert_int_equal(enter(&r, 0), OK);
+    assert_int_equal(enter(&r, 1), OK);
+    hold_leave(&r.guests[1].base);
+    pass(&r, WAIT_MS + 1);
+    assert_true(r.guests[0].over);
+    assert_int_equal(r.slot->values[COUNTER_HELD_TIMEOUTS], 1);
+    rig_fini(&r);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -216,6 +289,9 @@ int main(void)
         cmocka_unit_test(test_hold_replaces_a_scout_that_leaves),
         cmocka_unit_test(test_hold_has_a_limit),
         cmocka_unit_test(test_hold_patience_counts_from_the_first_entry),
+        cmocka_unit_test(test_hold_keeps_the_order_of_arrival),
+        cmocka_unit_test(test_hold_counts_the_time_inside),
+        cmocka_unit_test(test_hold_counts_who_waited_in_vain),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
