@@ -241,6 +241,10 @@ int main(int argc, char **argv)
     uint16_t port = (uint16_t)strtoul(argc > 1 ? argv[1] : "0", NULL, 10);
     unsigned count = argc > 2 ? (unsigned)strtoul(argv[2], NULL, 10) : 0;
 
+    if (port == 0) {
+        (void)fprintf(stderr, "origin PORT [COUNT]\n");
+        return 2;
+    }
     body = calloc(1, BODY_MAX);
     epoll = epoll_create1(EPOLL_CLOEXEC);
     if (body == NULL || epoll < 0) {

@@ -29,6 +29,7 @@ count, lock = [0], threading.Lock()
 
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # a body must not wait for the ACK of its head
 
     def handle_one_request(self):
         super().handle_one_request()

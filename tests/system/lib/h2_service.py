@@ -10,6 +10,8 @@ import h2.connection
 import h2.events
 import h2.settings
 
+from .listen import listen
+
 
 class H2Connection:
     """One connection of the door's, in a thread: `handle(connection, event)` gets every event."""
@@ -86,7 +88,7 @@ class H2Service:
         self.events = []  # (number of the connection, event)
         self.count = 0
         self.connections = []
-        self.socket = socket.create_server(("127.0.0.1", 0))
+        self.socket = listen()
         self.port = self.socket.getsockname()[1]
         self.url = f"h2c://127.0.0.1:{self.port}"
         self.thread = threading.Thread(target=self._accept, daemon=True)

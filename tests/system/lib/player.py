@@ -7,6 +7,7 @@ import socket
 import struct
 import threading
 
+from .listen import listen
 from .message import Malformed, parse_request
 
 
@@ -18,7 +19,7 @@ class Player:
         self.piece = 1 << 20
         self.used_again = []  # ids of cases behind which a link was used
         self.links = set()
-        self.socket = socket.create_server(("127.0.0.1", 0), backlog=128)
+        self.socket = listen()
         self.url = "http://127.0.0.1:%d" % self.socket.getsockname()[1]
         threading.Thread(target=self._accept, daemon=True).start()
 
@@ -43,7 +44,6 @@ class Player:
                 link, _ = self.socket.accept()
             except OSError:
                 return
-            link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             threading.Thread(target=self._serve, args=(link,), daemon=True).start()
 
     def _serve(self, link):

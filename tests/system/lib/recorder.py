@@ -6,6 +6,7 @@ import contextlib
 import socket
 import threading
 
+from .listen import listen
 from .raw import Raw
 from .wait import until
 
@@ -80,7 +81,7 @@ class Recorder:
     (without its query)."""
 
     def __init__(self):
-        self.socket = socket.create_server(("127.0.0.1", 0), backlog=1024)
+        self.socket = listen(backlog=1024)
         self.url = f"http://127.0.0.1:{self.socket.getsockname()[1]}"
         self.links = []  # Raw of each connection
         self.heads = []  # heads of requests, whether their bodies came or not

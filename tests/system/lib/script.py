@@ -4,6 +4,7 @@
 import socket
 import threading
 
+from .listen import listen
 from .raw import Raw
 
 
@@ -12,7 +13,7 @@ class Script:
     of its own, and may be changed between two connections."""
 
     def __init__(self, act=None):
-        self.socket = socket.create_server(("127.0.0.1", 0), backlog=64)
+        self.socket = listen(backlog=64)
         self.port = self.socket.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
         self.act = act

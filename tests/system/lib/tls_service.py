@@ -8,6 +8,7 @@ import socket
 import ssl
 import threading
 
+from .listen import listen
 from .program import Nginx
 
 INSIDE = """
@@ -54,7 +55,7 @@ class RawTls:
             self.context.set_alpn_protocols(list(alpn))
         self.talk = talk
         self.count = 0
-        self.socket = socket.create_server(("127.0.0.1", 0))
+        self.socket = listen()
         self.port = self.socket.getsockname()[1]
         self.thread = threading.Thread(target=self._accept, daemon=True)
         self.thread.start()

@@ -8,6 +8,7 @@ import selectors
 import socket
 import threading
 
+from .listen import listen
 from .message import Malformed, Message, parse_request
 
 
@@ -35,7 +36,7 @@ class Witness:
     was sent before it was called."""
 
     def __init__(self):
-        self.socket = socket.create_server(("127.0.0.1", 0), backlog=128)
+        self.socket = listen()
         self.port = self.socket.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
         self.selector = selectors.DefaultSelector()
