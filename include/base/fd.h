@@ -39,6 +39,10 @@ struct fd_received {
  */
 int fd_recv(int sock, void *data, size_t cap, struct fd_received *out_got) MUST_USE;
 
+/* Whether the other end of a stream socket is gone, or will say nothing more: bytes of its that
+ * were not read yet do not matter. */
+bool fd_is_hung_up(int fd);
+
 /* An empty memory file that takes seals: close-on-exec and, where the host can, never executable.
  */
 int fd_memory(const char *name, int *out_fd) MUST_USE;

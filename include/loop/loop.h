@@ -38,6 +38,8 @@ void loop_free(struct loop *loop);
 void loop_run(struct loop *loop);
 /* One turn; waits for an event only if `wait`. For tests. */
 void loop_turn(struct loop *loop, bool wait);
+/* The next turn does not wait: there is work for it, whatever happens. */
+void loop_hurry(struct loop *loop);
 /* Ends loop_run after this turn. */
 void loop_stop(struct loop *loop);
 
@@ -50,6 +52,10 @@ void loop_task_cancel(struct loop_task *task);
 void loop_free_later(struct loop *loop, void *ptr);
 
 void loop_hook_add(struct loop *loop, struct loop_hook *hook, void (*fn)(void *arg), void *arg);
+/* As loop_hook_add, but before the deferred tasks: what begins then (handshakes) is finished and
+ * sent in the same turn. */
+void loop_hook_add_early(struct loop *loop, struct loop_hook *hook, void (*fn)(void *arg),
+                         void *arg);
 void loop_hook_remove(struct loop_hook *hook);
 
 /* Monotonic time of this moment: a callback of an event or a deferred task that runs reads the

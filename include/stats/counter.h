@@ -60,6 +60,8 @@
       "Responses to be compressed, by outcome.")                                                   \
     X(MEMORY_HELD, "memory_held_bytes", GAUGE, "",                                                 \
       "Memory that the workers hold, when last looked at.")                                        \
+    X(HANDSHAKES_WAITING, "handshakes_waiting", GAUGE, "",                                         \
+      "TLS handshakes that wait for their turn, so that open connections go first.")               \
     X(MEMORY_USED, "memory_used_bytes", GAUGE, "",                                                 \
       "Memory that keeper and workers have taken and not given back, every five seconds.")         \
     X(HELD, "held_requests", GAUGE, "", "Requests that wait for an endpoint of their service.")    \

@@ -22,6 +22,8 @@
  */
 struct tls_worker;
 struct tls_worker *tls_worker_new(struct loop *loop);
+/* Sends what waits for the end of the turn now. */
+void tls_worker_flush(struct tls_worker *w);
 /* Every stream must be closed before. Accepts NULL. */
 void tls_worker_free(struct tls_worker *w);
 

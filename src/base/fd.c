@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -130,6 +131,13 @@ int fd_recv(int sock, void *data, size_t cap, struct fd_received *out_got)
     out_got->nfds = nfds;
     memcpy(out_got->fds, fds, nfds * sizeof(int));
     return OK;
+}
+
+bool fd_is_hung_up(int fd)
+{
+    struct pollfd look = {.fd = fd, .events = POLLRDHUP};
+
+    return poll(&look, 1, 0) == 1;
 }
 
 int fd_memory(const char *name, int *out_fd)

@@ -32,12 +32,14 @@ struct loop {
     size_t told_most; /* it tells of so many at once, at least */
     struct list tasks;
     struct list timed_hooks;
+    struct list early_hooks;
     uint64_t due_ms; /* before that no timed hook has anything to do */
     struct list hooks;
     void **garbage; /* owned array of owned pointers */
     size_t garbage_count;
     size_t garbage_cap;
     bool stopped;
+    bool hurries;
 };
 
 struct loop *loop_new(void)
@@ -57,6 +59,7 @@ struct loop *loop_new(void)
     loop->moment = NEW(struct moment);
     list_init(&loop->tasks);
     list_init(&loop->timed_hooks);
+    list_init(&loop->early_hooks);
     list_init(&loop->hooks);
     loop->told_most = TOLD_FIRST;
     return loop;
@@ -131,7 +134,8 @@ void loop_free(struct loop *loop)
     }
     run_tasks(loop);
     free_garbage(loop);
-    (void)CHECK(list_is_empty(&loop->timed_hooks) && list_is_empty(&loop->hooks));
+    (void)CHECK(list_is_empty(&loop->timed_hooks) && list_is_empty(&loop->early_hooks) &&
+                list_is_empty(&loop->hooks));
     event_base_free(loop->base);
     free(loop->garbage);
     free(loop->moment);
@@ -155,13 +159,15 @@ void loop_turn(struct loop *loop, bool wait)
     int flags = EVLOOP_ONCE | EVLOOP_NO_EXIT_ON_EMPTY;
 
     /* What is deferred already is due at the end of this turn: an event may be long in coming. */
-    if (!wait || !list_is_empty(&loop->tasks) || loop->garbage_count > 0) {
+    if (!wait || loop->hurries || !list_is_empty(&loop->tasks) || loop->garbage_count > 0) {
         flags |= EVLOOP_NONBLOCK;
     }
+    loop->hurries = false;
     begin_turn(loop);
     REQUIRE(event_base_loop(loop->base, flags) >= 0);
     loop_moment(loop);
     run_timed(loop);
+    run_hooks(&loop->early_hooks);
     run_tasks(loop);
     run_hooks(&loop->hooks);
     free_garbage(loop);
@@ -174,6 +180,11 @@ void loop_run(struct loop *loop)
         loop_turn(loop, true);
     }
     loop->stopped = false;
+}
+
+void loop_hurry(struct loop *loop)
+{
+    loop->hurries = true;
 }
 
 void loop_stop(struct loop *loop)
@@ -210,6 +221,14 @@ void loop_free_later(struct loop *loop, void *ptr)
         loop->garbage = mem_grow(loop->garbage, loop->garbage_cap, sizeof(*loop->garbage));
     }
     loop->garbage[loop->garbage_count++] = ptr;
+}
+
+void loop_hook_add_early(struct loop *loop, struct loop_hook *hook, void (*fn)(void *arg),
+                         void *arg)
+{
+    hook->fn = fn;
+    hook->arg = arg;
+    list_push_back(&loop->early_hooks, &hook->node);
 }
 
 void loop_hook_add(struct loop *loop, struct loop_hook *hook, void (*fn)(void *arg), void *arg)

@@ -120,6 +120,7 @@ void conn_close(struct conn *c, enum why why)
         return;
     }
     conn_set_state(c, CONN_CLOSED);
+    conn_leave_line(c);
     deadline_clear(&c->deadline);
     exchange_abort_all(&c->exchanges, why);
     count_bytes(c);

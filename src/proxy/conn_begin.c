@@ -2,7 +2,9 @@
 /* From accept to the first HTTP byte: the PROXY header and the TLS handshake. */
 #include "conn_impl.h"
 
+#include "base/fd.h"
 #include "base/log.h"
+#include "base/mem.h"
 #include "net/proxy_protocol.h"
 #include "net/stream_plain.h"
 #include "tls/tls_stream.h"
@@ -15,6 +17,8 @@ static const char plain_answer[] = "HTTP/1.1 400 Bad Request\r\n"
                                    "Content-Length: 46\r\n"
                                    "Connection: close\r\n\r\n"
                                    "This port speaks HTTPS. Use https:// instead.\n";
+
+#define GONE_LOOK_MS 250
 
 static bool is_trusted(const struct conn *c)
 {
@@ -96,14 +100,29 @@ static void on_tls(void *arg, unsigned ready)
 {
     struct conn *c = arg;
     (void)ready;
-    int err = tls_stream_handshake(c->stream);
-    if (err == ERR_AGAIN) {
-        return;
+    bool is_answered = c->stream->bytes_out > 0 || stream_unsent(c->stream) > 0;
+    handshakes_wait(&c->proxy->handshakes, c->turn,
+                    is_answered ? HANDSHAKES_ANSWERED : HANDSHAKES_NEW);
+}
+
+/* Watched it would be told of every turn. */
+static void on_park(void *arg)
+{
+    struct conn *c = arg;
+    stream_want(c->stream, 0);
+}
+
+void conn_leave_line(struct conn *c)
+{
+    if (c->turn != NULL) {
+        handshakes_leave(c->turn);
+        loop_free_later(c->proxy->loop, c->turn);
+        c->turn = NULL;
     }
-    if (err != OK) {
-        handshake_failed(c, err);
-        return;
-    }
+}
+
+static void handshake_done(struct conn *c)
+{
     struct tls_info info;
     tls_stream_info(c->stream, &info);
     c->tls_version = info.version;
@@ -111,7 +130,36 @@ static void on_tls(void *arg, unsigned ready)
     if (info.is_default) {
         counter_inc(c->proxy->slot, COUNTER_TLS_DEFAULT);
     }
+    conn_leave_line(c);
     conn_open(c, (struct str){0}, str_eq(info.alpn, STR("h2")));
+}
+
+/* Of who waited long it is seen first whether he is still there: the key exchange is not done for
+ * the dead. */
+static void on_turn(void *arg, uint64_t waited_ms)
+{
+    struct conn *c = arg;
+    if (waited_ms >= GONE_LOOK_MS && fd_is_hung_up(c->stream->fd)) {
+        handshake_failed(c, ERR_RESET);
+        return;
+    }
+    int err = tls_stream_handshake(c->stream);
+    if (err == OK) {
+        handshake_done(c);
+    } else if (err == ERR_AGAIN) {
+        stream_want(c->stream, STREAM_READABLE);
+    } else {
+        handshake_failed(c, err);
+    }
+}
+
+static void wait_in_line(struct conn *c)
+{
+    c->turn = NEW(struct handshake);
+    c->turn->on_turn = on_turn;
+    c->turn->on_park = on_park;
+    c->turn->arg = c;
+    handshakes_wait(&c->proxy->handshakes, c->turn, HANDSHAKES_NEW);
 }
 
 static void on_handshake_deadline(void *arg)
@@ -130,8 +178,7 @@ static void begin_tls(struct conn *c, int fd, struct str early)
     deadline_clear(&c->deadline);
     deadline_init(&c->deadline, on_handshake_deadline, c);
     deadline_set(&c->deadline, p->current->handshake);
-    stream_want(c->stream, STREAM_READABLE);
-    on_tls(c, STREAM_READABLE); /* the ClientHello is usually here already */
+    wait_in_line(c); /* the ClientHello is usually here already */
 }
 
 /* ---- PROXY protocol ---- */

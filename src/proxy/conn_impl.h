@@ -9,6 +9,7 @@
 #include "loop/deadline.h"
 #include "proxy/conn.h"
 #include "proxy/exchange.h"
+#include "proxy/handshakes.h"
 #include "proxy_impl.h"
 
 enum conn_state {
@@ -38,8 +39,9 @@ struct conn {
     struct server *http;   /* owned; NULL before */
     struct list exchanges;
     struct deadline deadline;
-    struct buf early;    /* bytes read while looking for a PROXY header */
-    enum why linger_why; /* with CONN_DRAINING */
+    struct handshake *turn; /* owned, with CONN_HANDSHAKE: its place in the line */
+    struct buf early;       /* bytes read while looking for a PROXY header */
+    enum why linger_why;    /* with CONN_DRAINING */
     uint64_t counted_in;
     uint64_t counted_out;
     const char *tls_version; /* static, NULL before the handshake and without TLS */
@@ -51,6 +53,8 @@ void conn_set_state(struct conn *c, enum conn_state state);
 /* First steps on a new descriptor: PROXY header if its source may send one, TLS if the port wants
  * it. */
 void conn_begin(struct conn *c, int fd);
+/* Gives up the place in the line of handshakes, if there is one. */
+void conn_leave_line(struct conn *c);
 /* The stream is ready for HTTP; `early` was read from it already. HTTP/2 where ALPN chose it. */
 void conn_open(struct conn *c, struct str early, bool is_http2);
 

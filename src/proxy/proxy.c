@@ -26,6 +26,13 @@ static void on_turn_end(void *arg)
     log_flush();
 }
 
+/* Answers of this turn do not wait for the handshakes behind them. */
+static void before_handshakes(void *arg)
+{
+    struct proxy *p = arg;
+    tls_worker_flush(p->tls_worker);
+}
+
 static void on_hurry(void *arg, struct str service)
 {
     struct proxy *p = arg;
@@ -47,6 +54,9 @@ struct proxy *proxy_new(const struct proxy_env *env)
     p->scratch.len = SCRATCH_BYTES;
     p->scratch.bytes = mem_new(SCRATCH_BYTES);
     p->tls_worker = tls_worker_new(p->loop);
+    handshakes_init(&p->handshakes, p->loop, p->slot);
+    p->handshakes.before = before_handshakes;
+    p->handshakes.arg = p;
     p->auth = policy_auth_new();
     pressure_init(&p->pressure, env->memory != NULL ? env->memory->fd : -1);
     p->container_bytes = env->memory != NULL ? env->memory->container_bytes : 0;
@@ -88,6 +98,7 @@ void proxy_free(struct proxy *p)
     p->current = NULL;
     upstream_free(p->upstream);
     loop_turn(p->loop, false);
+    handshakes_fini(&p->handshakes);
     tls_worker_free(p->tls_worker);
     policy_auth_free(p->auth);
     pressure_fini(&p->pressure);

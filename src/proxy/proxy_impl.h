@@ -5,6 +5,7 @@
 
 #include "base/list.h"
 #include "leave.h"
+#include "proxy/handshakes.h"
 #include "proxy/pressure.h"
 #include "proxy/proxy.h"
 #include "tls/tls_stream.h"
@@ -29,6 +30,7 @@ struct proxy {
     size_t kept_bytes;              /* of request bodies, in case they are sent again */
     unsigned gzip_count;            /* responses that are being compressed */
     struct proxy_settings *current; /* a reference */
+    struct handshakes handshakes;
     struct list listeners;
     struct list conns;
     uint32_t conn_count;

@@ -13,13 +13,16 @@
 /* Below this much waiting output a writer that was told to wait may go on. */
 #define OUT_LOW (STREAM_OUT_HIGH / 2)
 
-static void on_turn_end(void *arg)
+void tls_worker_flush(struct tls_worker *w)
 {
-    struct tls_worker *w = arg;
-
     LIST_EACH (&w->dirty, it, tmp) {
         (void)tls_out_send(CONTAINER_OF(it, struct tls_stream, dirty));
     }
+}
+
+static void on_turn_end(void *arg)
+{
+    tls_worker_flush(arg);
 }
 
 struct tls_worker *tls_worker_new(struct loop *loop)
@@ -204,7 +207,8 @@ static const struct tls_stream *open_tls(const struct stream *st)
     return (const struct tls_stream *)(const void *)st;
 }
 
-/* The SSL, or a stream whose handshake fails at once: the caller has one way less to fail. */
+/* The SSL, or a stream whose handshake fails at once: the caller has one way less to fail. A
+ * client's is made when its first bytes are here: it is ten times what the stream is. */
 static void start(struct tls_stream *s)
 {
     int rc = s->client != NULL ? tls_client_ssl(s->client, &s->ssl)
@@ -243,7 +247,6 @@ struct stream *tls_stream_accept(struct tls_worker *w, struct tls_server *server
     struct tls_stream *s = stream_new(w, fd, fn, arg);
 
     s->server = tls_server_ref(server);
-    start(s);
     return &s->base;
 }
 
@@ -306,8 +309,13 @@ static int done(struct tls_stream *s)
 /* OpenSSL's turn on what the window holds. */
 static int step(struct tls_stream *s)
 {
+    if (s->ssl == NULL) {
+        start(s);
+        if (s->state == TLS_FAILED) {
+            return s->failed_rc;
+        }
+    }
     int ret = SSL_do_handshake(s->ssl);
-
     if (ret == 1) {
         return done(s);
     }

@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/fd.h"
@@ -143,6 +144,21 @@ static void test_fd_read_file(void **state)
     fd_close(&fd);
 }
 
+static void test_fd_hung_up_is_seen_behind_unread_bytes(void **state)
+{
+    int pair[2];
+
+    (void)state;
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+    assert_false(fd_is_hung_up(pair[0]));
+    assert_int_equal(write(pair[1], "x", 1), 1);
+    assert_false(fd_is_hung_up(pair[0]));
+    assert_int_equal(shutdown(pair[1], SHUT_WR), 0);
+    assert_true(fd_is_hung_up(pair[0]));
+    close(pair[0]);
+    close(pair[1]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -151,6 +167,7 @@ int main(void)
         cmocka_unit_test(test_fd_recv_refuses_what_does_not_fit),
         cmocka_unit_test(test_fd_sealed_memory),
         cmocka_unit_test(test_fd_read_file),
+        cmocka_unit_test(test_fd_hung_up_is_seen_behind_unread_bytes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
