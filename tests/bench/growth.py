@@ -89,8 +89,7 @@ def with_endpoints(setting, number, start):
 @contextlib.contextmanager
 def with_idle(setting, number, start):
     peer = door(setting)
-    peer.more = {"limits": {"connections": 12000},
-                 "timeouts": {"idle": "1h", "handshake": "1h"}}  # under callgrind all takes longer
+    peer.more = {"timeouts": {"idle": "1h", "handshake": "1h"}}  # under callgrind all takes longer
     with start(peer):
         with idle.held(setting.tools, peer, number, [], setting.cores[1]) as said:
             if said["held"] < number:

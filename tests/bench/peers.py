@@ -129,6 +129,9 @@ class Hivedoor(Peer):
             "certificates": [str(self.certs)],
             "sites": {site: self.to for site in self.sites},
             "log": {"access": "off", "level": "warn"},
+            # As the others have it. Auto is half of the files, for as many links to services.
+            "timeouts": {"handshake": "60s", "header": "60s"},
+            "limits": {"connections": resource.getrlimit(resource.RLIMIT_NOFILE)[1] // 2 + 4000},
             **self.more,
         }
 
