@@ -1,14 +1,21 @@
 # SPDX-License-Identifier: MIT
 """Reload by SIGHUP, by changed files and by command; drain on SIGTERM."""
 
+import contextlib
 import http.client
+import pathlib
+import resource
 import signal
 import subprocess
 import threading
 
+from lib.h2site import SMALL_QUARANTINE
 from lib.raw import Raw
 from lib.tls_errors import forget_tls_errors
 from lib.wait import until
+
+
+MIB = 1 << 20
 
 
 def body(d, name="a.test", **options):
@@ -111,22 +118,30 @@ def test_reload_command_reports(door, service):
     assert result.returncode == 1 and "version" in result.stdout + result.stderr
 
 
+def echo(request):
+    """A service that switches protocols at /ws and gives back what comes."""
+    if request.path == "/ws":
+        request.send_response(101)
+        request.send_header("Connection", "Upgrade")
+        request.send_header("Upgrade", "echo")
+        request.end_headers()
+        while data := request.connection.recv(100):
+            request.connection.sendall(data)
+        request.close_connection = True
+    else:
+        request.reply(200, "one")
+
+
+def open_tunnel(d):
+    tunnel = Raw(d.connect_tls("a.test"))
+    tunnel.send("GET /ws HTTP/1.1\r\nHost: a.test\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n")
+    assert tunnel.response()[0] == 101
+    return tunnel
+
+
 def test_open_connections_and_tunnels_live_on(door, service):
-    def handler(request):
-        if request.path == "/ws":
-            request.send_response(101)
-            request.send_header("Connection", "Upgrade")
-            request.send_header("Upgrade", "echo")
-            request.end_headers()
-            while data := request.connection.recv(100):
-                request.connection.sendall(data)
-            request.close_connection = True
-        else:
-            request.reply(200, "one")
-    d = door(names=["a.test"], workers=1, sites={"a.test": service(handler=handler).url})
-    with Raw(d.connect_tls("a.test")) as tunnel, Raw(d.connect_tls("a.test")) as kept:
-        tunnel.send("GET /ws HTTP/1.1\r\nHost: a.test\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n")
-        assert tunnel.response()[0] == 101
+    d = door(names=["a.test"], workers=1, sites={"a.test": service(handler=echo).url})
+    with open_tunnel(d) as tunnel, Raw(d.connect_tls("a.test")) as kept:
         kept.send("GET / HTTP/1.1\r\nHost: a.test\r\n\r\n")
         assert kept.response()[0] == 200
         for i in range(5):
@@ -137,6 +152,39 @@ def test_open_connections_and_tunnels_live_on(door, service):
             kept.send("GET / HTTP/1.1\r\nHost: a.test\r\n\r\n")
             assert kept.response()[2] == b"new%d" % i  # new requests see the new configuration
     until(lambda: d.metric("generations") <= 2, "old generations are gone")
+
+
+def own_bytes(pid):
+    """Memory that is the process's alone, as the door itself counts it."""
+    _, resident, shared, *_ = pathlib.Path(f"/proc/{pid}/statm").read_text().split()
+    return (int(resident) - int(shared)) * resource.getpagesize()
+
+
+def test_many_reloads_with_open_tunnels_keep_nothing(door, service):
+    """Twenty generations that were kept would be ten times of what may be left."""
+    url = service(handler=echo).url
+    d = door(names=["a.test", "*.a.test"], workers=1, sites={"a.test": url},
+             environment=SMALL_QUARANTINE)
+
+    def reload(number):
+        d.configure({"a.test": url, **{f"s{number}-{i}.a.test": url for i in range(1000)}})
+        d.reload()
+        until(lambda: d.metric("generation_current") > number and d.metric("generations") <= 2,
+              "the old generation is gone")
+
+    with contextlib.ExitStack() as stack:
+        tunnels = [stack.enter_context(open_tunnel(d)) for _ in range(50)]
+        for number in range(5):
+            reload(number)
+        (worker,) = d.pids("worker")
+        early = own_bytes(worker)
+        for number in range(5, 25):
+            reload(number)
+        assert own_bytes(worker) < early + 4 * MIB
+        assert d.pids("worker") == [worker]
+        for tunnel in tunnels:
+            tunnel.send(b"still here")
+            assert tunnel.exactly(10) == b"still here"
 
 
 def test_reload_under_load_loses_nothing(door, service):
