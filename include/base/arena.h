@@ -9,6 +9,7 @@
 #include "base/str.h"
 
 #include <stddef.h>
+#include <stdint.h>
 
 struct arena_block;
 
@@ -29,6 +30,8 @@ void *arena_alloc(struct arena *a, size_t size) __attribute__((returns_nonnull))
 void *arena_zalloc(struct arena *a, size_t size) __attribute__((returns_nonnull));
 /* A copy of `s` with a NUL behind it (not counted). */
 struct str arena_dup(struct arena *a, struct str s);
+/* A decimal number. */
+struct str arena_u64(struct arena *a, uint64_t value);
 struct str arena_printf(struct arena *a, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 

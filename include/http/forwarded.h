@@ -22,17 +22,17 @@ struct forwarded_cert {
 };
 
 struct forwarded {
-    const struct addr *client;         /* the peer, or what a PROXY header said; NULL: not known */
-    bool tls;                          /* proto "https", else "http" */
-    struct str host;                   /* the Host field's value */
-    bool trusted;                      /* `client` is in forwarded.trust */
-    bool asked;                        /* the site asks for certificates */
+    struct str client; /* address of the peer, or what a PROXY header said; empty: not known */
+    bool tls;          /* proto "https", else "http" */
+    struct str host;   /* the Host field's value */
+    bool trusted;      /* `client` is in forwarded.trust */
+    bool asked;        /* the site asks for certificates */
     const struct forwarded_cert *cert; /* with `asked`: the client's, NULL if it has none */
 };
 
 /* Changes the fields of `m`, which keeps the strings; every field with FIELD_CLIENT of an untrusted
- * client goes, and every one with FIELD_IDENTITY, also when it is spelt with "_". A client that is
- * not known, or on a Unix socket, has no address to add. */
+ * client goes, and every one with FIELD_IDENTITY, also when it is spelt with "_". `client` is
+ * copied into the arena of `m`. */
 void forwarded_apply(struct message *m, const struct forwarded *f);
 
 #endif

@@ -44,6 +44,8 @@ const struct addr *conn_client(const struct conn *c);
 /* The same, or NULL when nobody knows: it came through what `masked` names (Docker's gateway, the
  * ingress network) without a PROXY header, or by a Unix socket. */
 const struct addr *conn_known_client(const struct conn *c);
+/* Its text, which every request is sent on with; empty when nobody knows. */
+struct str conn_client_text(const struct conn *c);
 bool conn_is_tls(const struct conn *c);
 /* Whether this connection's certificate covers `host`; true without TLS. */
 bool conn_covers(const struct conn *c, struct str host);

@@ -99,6 +99,12 @@ struct str arena_dup(struct arena *a, struct str s)
     return str_n(p, s.len);
 }
 
+struct str arena_u64(struct arena *a, uint64_t value)
+{
+    char *p = arena_alloc(a, STR_U64_DIGITS);
+    return str_n(p, str_put_u64(p, value));
+}
+
 struct str arena_printf(struct arena *a, const char *fmt, ...)
 {
     va_list ap;

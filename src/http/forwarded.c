@@ -46,14 +46,12 @@ static struct str earlier_hops(const struct message *m)
     return str_n(dst, len);
 }
 
-static void append_client(struct message *m, const struct addr *client)
+static void append_client(struct message *m, struct str own)
 {
-    if (client == NULL || client->len == 0 || client->sa.sa_family == AF_UNIX) {
-        return; /* no address that a service could read */
+    if (own.len == 0) {
+        return;
     }
-    char ip[ADDR_TEXT_MAX];
     struct str earlier = earlier_hops(m);
-    struct str own = str_of(addr_print_ip(client, ip));
     char *dst = (char *)arena_alloc(m->arena, earlier.len + own.len);
     if (earlier.len > 0) {
         memcpy(dst, earlier.ptr, earlier.len);

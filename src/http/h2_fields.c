@@ -133,8 +133,11 @@ static void add_pseudo(struct h2_head *h, struct str name, struct str value)
 }
 
 /* RFC 9113 section 8.2.1: lower case, and a token as everywhere. */
-static bool is_name(struct str name)
+static bool is_name(enum field_id id, struct str name)
 {
+    if (id != FIELD_OTHER) {
+        return str_eq(name, field_name(id));
+    }
     for (size_t i = 0; i < name.len; i++) {
         if (name.ptr[i] >= 'A' && name.ptr[i] <= 'Z') {
             return false;
@@ -195,7 +198,7 @@ void h2_head_add(struct h2_head *h, struct str name, struct str value)
     h->seen |= SEEN_FIELD;
     h->fields++;
     enum field_id id = field_lookup(name);
-    if (!is_name(name) || !is_value(value) || is_of_http1(id, value)) {
+    if (!is_name(id, name) || !is_value(value) || is_of_http1(id, value)) {
         malformed(h, WHY_BAD_FIELD);
     } else if (is_blurred_framing(h, id, name)) {
         malformed(h, WHY_BAD_FRAMING);
@@ -212,7 +215,8 @@ void h2_head_add(struct h2_head *h, struct str name, struct str value)
         return;
     }
     h->cookies += id == FIELD_COOKIE;
-    message_put(h->m, id, arena_dup(h->m->arena, name), arena_dup(h->m->arena, value));
+    struct str kept = id != FIELD_OTHER ? field_name(id) : arena_dup(h->m->arena, name);
+    message_put(h->m, id, kept, arena_dup(h->m->arena, value));
 }
 
 /* ---- the whole block ---- */

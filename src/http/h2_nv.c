@@ -3,8 +3,6 @@
 
 #include "http/chars.h"
 
-#include <inttypes.h>
-
 /* Beside the message's fields: five pseudo-fields, a length and TE. */
 #define EXTRA_MAX 7
 
@@ -51,17 +49,18 @@ static int add_fields(const struct message *m, unsigned skip, struct h2_nvs *nvs
             continue;
         }
         struct str value = str_trim(f->value);
-        if (!field_is_token(f->name) || !field_is_value(value)) {
+        bool is_other = f->id == FIELD_OTHER;
+        if ((is_other && !field_is_token(f->name)) || !field_is_value(value)) {
             return ERR_SYNTAX;
         }
-        add(nvs, lower(m->arena, f->name), value);
+        add(nvs, is_other ? lower(m->arena, f->name) : field_name(f->id), value);
     }
     return OK;
 }
 
 static void add_length(const struct message *m, uint64_t length, struct h2_nvs *nvs)
 {
-    add(nvs, STR("content-length"), arena_printf(m->arena, "%" PRIu64, length));
+    add(nvs, STR("content-length"), arena_u64(m->arena, length));
 }
 
 /* As in HTTP/1 (RFC 9110 section 8.6): none with 1xx and 204, the service's own with 304 and in the
@@ -100,7 +99,7 @@ int h2_nv_response(const struct message *m, struct body body, bool is_head, stru
         return ERR_SYNTAX;
     }
     begin(m, &nvs);
-    add(&nvs, STR(":status"), arena_printf(m->arena, "%u", m->status));
+    add(&nvs, STR(":status"), arena_u64(m->arena, m->status));
     int err = add_fields(m, FIELD_HOP | FIELD_FRAMING, &nvs);
     if (err == OK && body.kind != BODY_TUNNEL) {
         err = add_response_length(m, body, is_head, &nvs);

@@ -203,6 +203,11 @@ const struct addr *conn_known_client(const struct conn *c)
     return c->client_known ? &c->client : NULL;
 }
 
+struct str conn_client_text(const struct conn *c)
+{
+    return str_n(c->client_text, c->client_text_len);
+}
+
 bool conn_is_tls(const struct conn *c)
 {
     return c->port == PROXY_PORT_HTTPS;

@@ -68,6 +68,11 @@ static void settle_client(struct conn *c, const struct addr *source)
         return;
     }
     c->client_known = addr_is_ip(&c->client);
+    if (c->client_known) {
+        char text[ADDR_TEXT_MAX];
+        struct str ip = str_of(addr_print_ip(&c->client, text));
+        c->client_text_len = (uint8_t)str_copy(c->client_text, sizeof(c->client_text), ip);
+    }
 }
 
 /* ---- TLS ---- */

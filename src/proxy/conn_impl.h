@@ -32,11 +32,13 @@ struct conn {
     enum proxy_port port;
     enum conn_state state;
     struct addr peer;
-    struct addr client;    /* peer, or from the PROXY header */
-    bool client_known;     /* `client` is one that sites may judge by */
-    bool has_asked;        /* a request has begun, at any time */
-    struct stream *stream; /* owned until http takes it; then borrowed */
-    struct server *http;   /* owned; NULL before */
+    struct addr client; /* peer, or from the PROXY header */
+    bool client_known;  /* `client` is one that sites may judge by */
+    uint8_t client_text_len;
+    char client_text[INET6_ADDRSTRLEN]; /* likewise */
+    bool has_asked;                     /* a request has begun, at any time */
+    struct stream *stream;              /* owned until http takes it; then borrowed */
+    struct server *http;                /* owned; NULL before */
     struct list exchanges;
     struct deadline deadline;
     struct handshake *turn; /* owned, with CONN_HANDSHAKE: its place in the line */

@@ -126,7 +126,7 @@ static int rewrite_request(struct exchange *ex)
     }
     struct forwarded f = {.asked = ex->site->client_auth.ca != NULL,
                           .cert = peer != NULL ? &cert : NULL,
-                          .client = conn_known_client(ex->conn),
+                          .client = conn_client_text(ex->conn),
                           .tls = ex->port_tls,
                           .host = ex->target.authority,
                           .trusted = is_trusted(ex)};

@@ -201,15 +201,13 @@ static int rewrite(struct run *r, struct hop *out_hop)
 {
     struct message *m = r->request;
     struct target target;
-    struct addr client;
     enum why why = WHY_NONE;
-    REQUIRE(addr_parse_ip(STR("127.0.0.1"), 1, &client) == OK);
     if (target_parse(m, m->arena, &target, &why) != OK) {
         refuse(r, why);
         return ERR_SYNTAX;
     }
     hop_strip(m, out_hop);
-    struct forwarded f = {.client = &client, .host = target.authority};
+    struct forwarded f = {.client = STR("127.0.0.1"), .host = target.authority};
     forwarded_apply(m, &f);
     m->target = arena_printf(m->arena, "%.*s%.*s", STR_FMT(target.path), STR_FMT(target.query));
     return OK;

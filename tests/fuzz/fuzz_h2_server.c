@@ -190,9 +190,7 @@ static int rewrite(struct ask *a, struct body body, struct hop *out_hop)
 {
     struct message *m = a->request;
     struct target target;
-    struct addr client;
     enum why why = WHY_NONE;
-    REQUIRE(addr_parse_ip(STR("127.0.0.1"), 1, &client) == OK);
     if (target_parse(m, m->arena, &target, &why) != OK) {
         refuse(a, why);
         return ERR_SYNTAX;
@@ -200,7 +198,7 @@ static int rewrite(struct ask *a, struct body body, struct hop *out_hop)
     bool is_upgrade = message_lists(m, FIELD_CONNECTION, STR("upgrade"));
     m->version = is_upgrade ? HTTP_1_1 : HTTP_2; /* as the data path sees an extended CONNECT */
     hop_strip(m, out_hop);
-    struct forwarded f = {.client = &client, .tls = true, .host = target.authority};
+    struct forwarded f = {.client = STR("127.0.0.1"), .tls = true, .host = target.authority};
     forwarded_apply(m, &f);
     m->target = arena_printf(m->arena, "%.*s%.*s", STR_FMT(target.path), STR_FMT(target.query));
     check_handed_on(m, body, out_hop->upgrade);

@@ -61,15 +61,17 @@ static void test_forwarded_apply(void **state)
         struct arena arena;
         struct message m;
         struct addr client = {.len = 0};
+        char ip[ADDR_TEXT_MAX] = "";
         arena_init(&arena, 4096);
         make_message(&m, &arena, c->head, false);
         if (c->client != NULL) {
             assert_int_equal(addr_parse(str_of(c->client), &client), OK);
         }
-        const struct forwarded f = {.client = c->client == NULL ? NULL : &client,
-                                    .tls = c->tls,
-                                    .host = str_of(c->host),
-                                    .trusted = c->trusted};
+        if (addr_is_ip(&client)) {
+            (void)addr_print_ip(&client, ip);
+        }
+        const struct forwarded f = {
+            .client = str_of(ip), .tls = c->tls, .host = str_of(c->host), .trusted = c->trusted};
         forwarded_apply(&m, &f);
         assert_str(fields_text(&m), str_of(c->left), c->head);
         arena_fini(&arena);
