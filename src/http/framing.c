@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "http/framing.h"
 
-#include "http/chars.h"
-
 /* Above this a length could not be a signed 64-bit number at the other side. */
 #define LENGTH_MAX INT64_MAX
 
@@ -12,24 +10,6 @@ struct claim {
     bool is_chunked;
     uint64_t length;
 };
-
-/* Content-Length = 1*DIGIT, RFC 9110 section 8.6; nothing else, not even a list of equal ones. */
-static int parse_length(struct str value, uint64_t *out_length)
-{
-    uint64_t n = 0;
-    if (value.len == 0 || !chars_all(value, CHARS_DIGIT)) {
-        return ERR_SYNTAX;
-    }
-    for (size_t i = 0; i < value.len; i++) {
-        uint64_t digit = (uint64_t)(value.ptr[i] - '0');
-        if (n > (LENGTH_MAX - digit) / 10) {
-            return ERR_RANGE;
-        }
-        n = n * 10 + digit;
-    }
-    *out_length = n;
-    return OK;
-}
 
 /*
  * Other codings in front of one final "chunked", all well-formed: valid HTTP that is not built
@@ -70,8 +50,9 @@ static int read_claim(const struct message *m, struct claim *out_claim)
         }
     }
     if (lengths == 1) {
-        int err = parse_length(message_find(m, FIELD_CONTENT_LENGTH)->value, &claim.length);
-        if (err != OK) {
+        /* 1*DIGIT (RFC 9110 section 8.6) and nothing else, not even a list of equal ones. */
+        struct str value = message_find(m, FIELD_CONTENT_LENGTH)->value;
+        if (str_to_u64(value, LENGTH_MAX, &claim.length) != OK) {
             return ERR_SYNTAX;
         }
     }

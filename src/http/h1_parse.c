@@ -167,11 +167,35 @@ static int parse_status_line(struct cursor *c, struct message *m)
     return OK;
 }
 
+/* The bytes before the next colon, which is taken too; empty where there is none. */
+static struct str take_to_colon(struct cursor *c)
+{
+    const char *from = c->ptr;
+    const char *at = from;
+    uint64_t found = 0;
+    for (; c->end - at >= 8; at += 8) {
+        found = word_below(word_load(at) ^ WORD_ALL(':'), 1);
+        if (found != 0) {
+            break;
+        }
+    }
+    at += found != 0 ? word_first(found) : 0;
+    while (at < c->end && *at != ':') {
+        at++;
+    }
+    if (at == c->end) {
+        return STR("");
+    }
+    c->ptr = at + 1;
+    return str_n(from, (size_t)(at - from));
+}
+
 /* field-line, RFC 9112 section 5. A line that begins with a space (obs-fold) has no name. */
 static int parse_field(struct cursor *c, struct message *m)
 {
-    struct str name = take_run(c, CHARS_TOKEN);
-    if (name.len == 0 || !take_char(c, ':')) {
+    struct str name = take_to_colon(c);
+    enum field_id id = field_lookup(name);
+    if (id == FIELD_OTHER && !field_is_token(name)) {
         return ERR_SYNTAX;
     }
     const char *from = c->ptr;
@@ -180,7 +204,7 @@ static int parse_field(struct cursor *c, struct message *m)
     if (!take_crlf(c)) {
         return ERR_SYNTAX;
     }
-    message_add(m, name, str_trim(value));
+    message_put(m, id, name, str_trim(value));
     return OK;
 }
 
