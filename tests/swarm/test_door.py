@@ -1,17 +1,13 @@
 # SPDX-License-Identifier: MIT
 """The shipped image and the shipped stack files on a real Swarm."""
 import json
-import threading
 import time
-from collections import Counter
-from http.client import HTTPException
 
 import images
 import pytest
-from changes import update
 from names import addresses
 from shell import run, wait_for
-from stack import SERVICE, SITES
+from stack import SITES
 
 MEGABYTE = 1000 * 1000
 
@@ -174,37 +170,6 @@ def test_docker_stop_lets_a_running_request_finish(door, client, engine):
         assert finishes(response)
     assert door.inspect(container)["State"]["ExitCode"] == 0
     wait_for("the successor answers", lambda: answers(client), 30)
-
-
-def test_update_of_the_door_itself_is_a_short_gap(door, client, engine):
-    """With host ports there is one: Swarm starts the successor when the door is gone. It is printed,
-    with what clients saw in it; how long it is depends on the engine and the machine."""
-    old = door.wait_until_healthy()
-    seen, ended = [], threading.Event()
-
-    def ask():
-        while not ended.wait(0.02):
-            begin = time.monotonic()
-            try:
-                what = client.ask("a.test", timeout=1) and "answered"
-            except (OSError, HTTPException, AssertionError) as error:
-                what = type(error).__name__
-            seen.append((begin, what))
-
-    asker = threading.Thread(target=ask)
-    asker.start()
-    try:
-        update(engine, SERVICE)
-        new = door.wait_until_healthy()
-        wait_for("the successor answers", lambda: seen[-1][1] == "answered", 30)
-    finally:
-        ended.set()
-        asker.join()
-    good = [at for at, what in seen if what == "answered"]
-    gap = max(later - earlier for earlier, later in zip(good, good[1:]))
-    print(f"no answer for {gap:.2f} s; {dict(Counter(what for _, what in seen))}")
-    assert new != old
-    assert door.inspect(old)["State"]["ExitCode"] == 0
 
 
 def test_manager_stack_answers(door, client):
