@@ -103,6 +103,7 @@ bool endpoint_is_eligible(struct endpoint *e, uint64_t now_ms)
 void endpoint_connected(struct endpoint *e)
 {
     cell_add(e->connects, 1);
+    e->is_met = true;
     if (e->state != EP_DRAINING) {
         endpoint_set_state(e, EP_UP);
     }
@@ -128,8 +129,8 @@ void endpoint_eject(struct endpoint *e, const char *reason, uint64_t now_ms)
     if (e->state == EP_DRAINING || (e->state == EP_DOWN && now_ms < e->ejected_until_ms)) {
         return; /* several requests found the same out at once: one failure */
     }
-    unsigned doublings = e->failures < 4 ? e->failures : 4;
-    uint64_t ms = (uint64_t)ENDPOINT_EJECT_MS << doublings;
+    unsigned doublings = e->failures < 7 ? e->failures : 7;
+    uint64_t ms = (uint64_t)(e->is_met ? ENDPOINT_EJECT_MS : ENDPOINT_EJECT_NEW_MS) << doublings;
     e->failures++;
     e->bad_answers = 0;
     e->ejected_until_ms = now_ms + (ms < ENDPOINT_EJECT_MAX_MS ? ms : ENDPOINT_EJECT_MAX_MS);

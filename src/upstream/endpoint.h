@@ -28,6 +28,9 @@ enum endpoint_state { EP_UNKNOWN, EP_UP, EP_DOWN, EP_DRAINING };
 /* The first ejection lasts so long, each further one in a row twice as long, up to the most. */
 #define ENDPOINT_EJECT_MS     1000
 #define ENDPOINT_EJECT_MAX_MS 10000
+/* Of one that never took a connection: Docker's DNS names a task when its container starts, and
+ * its program listens a moment later. */
+#define ENDPOINT_EJECT_NEW_MS 125
 #define ENDPOINT_TASK_MAX     96
 
 /* So many answers in a row that were none (502, 503, 504, late, cut or malformed) eject it. */
@@ -49,6 +52,7 @@ struct endpoint {
     char task[ENDPOINT_TASK_MAX]; /* "web.3", whom it belongs to; empty: not known */
     char *service;                /* owned, for labels */
     bool is_made;
+    bool is_met;                 /* it took a connection once */
     struct slot *slot;           /* borrowed */
     struct flight_tables flight; /* borrowed */
     uint64_t tag;                /* in them */

@@ -225,11 +225,20 @@ static void test_balance_spreads_and_avoids_the_busiest(void **state)
     rig_fini(&r);
 }
 
+/* All have taken connections: they are no beginners. */
+static void meet(struct rig *r)
+{
+    for (size_t i = 0; i < r->set->count; i++) {
+        endpoint_connected(r->set->endpoints[i]);
+    }
+}
+
 static void test_balance_skips_tried_and_ejected(void **state)
 {
     (void)state;
     struct rig r;
     rig_init(&r);
+    meet(&r);
     assert_ptr_equal(pick(&r, COUNT - 1, 0), r.set->endpoints[COUNT - 1]);
     assert_null(pick(&r, COUNT, 0));
     for (size_t i = 1; i < COUNT; i++) {
@@ -253,6 +262,7 @@ static void test_endpoint_ejection_grows_and_ends(void **state)
     static const uint64_t lasts[] = {1000, 2000, 4000, 8000, 10000, 10000};
     struct rig r;
     rig_init(&r);
+    meet(&r);
     struct endpoint *e = r.set->endpoints[0];
     uint64_t now = 5;
     for (size_t i = 0; i < sizeof(lasts) / sizeof(lasts[0]); i++) {
@@ -272,6 +282,28 @@ static void test_endpoint_ejection_grows_and_ends(void **state)
     endpoint_connected(e);
     assert_int_equal(e->state, EP_DRAINING);
     assert_false(endpoint_is_eligible(e, now + 100000));
+    rig_fini(&r);
+}
+
+/* One that never took a connection may be about to listen: it is asked again soon. */
+static void test_endpoint_that_starts_is_asked_soon(void **state)
+{
+    (void)state;
+    static const uint64_t lasts[] = {125, 250, 500, 1000, 2000, 4000, 8000, 10000, 10000};
+    struct rig r;
+    rig_init(&r);
+    struct endpoint *e = r.set->endpoints[0];
+    uint64_t now = 5;
+    for (size_t i = 0; i < sizeof(lasts) / sizeof(lasts[0]); i++) {
+        endpoint_failed(e, WHY_CONNECT_REFUSED, true, now);
+        assert_false(endpoint_is_eligible(e, now + lasts[i] - 1));
+        assert_true(endpoint_is_eligible(e, now + lasts[i]));
+        now += lasts[i];
+    }
+    endpoint_connected(e);
+    endpoint_served(e);
+    endpoint_failed(e, WHY_CONNECT_REFUSED, true, now);
+    assert_false(endpoint_is_eligible(e, now + ENDPOINT_EJECT_MS - 1));
     rig_fini(&r);
 }
 
@@ -303,6 +335,7 @@ static void test_endpoint_bad_answers(void **state)
     (void)state;
     struct rig r;
     rig_init(&r);
+    meet(&r);
     struct endpoint *e = r.set->endpoints[0];
     for (int i = 1; i < ENDPOINT_BAD_ROW; i++) {
         assert_false(endpoint_answered_badly(e));
@@ -339,6 +372,7 @@ int main(void)
         cmocka_unit_test(test_balance_hash_moves_only_what_it_must),
         cmocka_unit_test(test_balance_skips_tried_and_ejected),
         cmocka_unit_test(test_endpoint_ejection_grows_and_ends),
+        cmocka_unit_test(test_endpoint_that_starts_is_asked_soon),
         cmocka_unit_test(test_endpoint_bad_answers),
         cmocka_unit_test(test_endpoint_set_takes_over_by_address),
     };
