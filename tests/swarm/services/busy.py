@@ -111,22 +111,25 @@ class Server(ThreadingHTTPServer):
 
 
 def leave(server):
-    """Serves on until nothing runs, as long as the grace period allows."""
+    """Takes nobody new, and serves on until nothing runs, as long as the grace period allows."""
     leaving.set()
+    server.shutdown()
+    server.server_close()
     end = time.monotonic() + 9
     while count[0] and time.monotonic() < end:
         time.sleep(0.05)
-    server.shutdown()
 
 
 def on_term(*_):
     if os.environ.get("MANNERS") != "polite":
         os._exit(128 + signal.SIGTERM)
-    threading.Thread(target=leave, args=(listening,)).start()
+    ending.start()
 
 
 if __name__ == "__main__":
     listening = Server(("", 5000), Handler)
+    ending = threading.Thread(target=leave, args=(listening,))
     signal.signal(signal.SIGTERM, on_term)
     listening.serve_forever()
+    ending.join()
     sys.exit(0)
