@@ -39,8 +39,8 @@ struct stage {
 };
 
 struct asked {
-    const struct service_group *group; /* borrowed */
-    char *name;                        /* owned, as given */
+    struct service_group *group; /* borrowed */
+    char *name;                  /* owned, as given */
     asked_fn fn;
     void *arg;
     enum service_state state;
@@ -53,6 +53,7 @@ struct asked {
     uint64_t round_ms; /* when the last questions were asked */
     uint64_t next_ms;  /* when the next ones are due */
     unsigned failures; /* rounds without any positive answer */
+    bool has_turn;     /* the next round need not wait for others */
     struct bucket hurries;
     struct timer round;
     struct timer settle;
@@ -323,11 +324,30 @@ static uint64_t interval_ms(const struct asked *a)
     return ms > a->group->spec.refresh_ms ? ms : a->group->spec.refresh_ms;
 }
 
+/* Takes the next turn among the names of the group; false if that is not now. */
+static bool take_turn(struct asked *a)
+{
+    uint64_t now = clock_ms(), *turn = &a->group->turn_ms;
+    bool is_now = a->has_turn || *turn <= now;
+
+    if (!is_now) {
+        timer_set(&a->round, *turn - now);
+    }
+    if (!a->has_turn) {
+        *turn = (is_now ? now : *turn) + SERVICE_PACE_MS;
+    }
+    a->has_turn = !is_now;
+    return is_now;
+}
+
 /* Asks everything that is not on its way already. */
 static void on_round(void *arg)
 {
     struct asked *a = arg;
 
+    if (!take_turn(a)) {
+        return;
+    }
     if (asked_any(a, lane_is_good)) {
         a->failures = 0;
     } else if (!asked_any(a, lane_is_new) && a->failures < FAILURES_MAX) {
@@ -362,7 +382,7 @@ static void add_stage(struct asked *a, const char *prefix, struct str name)
     }
 }
 
-struct asked *asked_new(const struct service_group *group, struct str name, asked_fn fn, void *arg)
+struct asked *asked_new(struct service_group *group, struct str name, asked_fn fn, void *arg)
 {
     struct asked *a = NEW(struct asked);
 

@@ -16,6 +16,7 @@ struct service_group {
     struct loop *loop;  /* borrowed */
     struct resolver *r; /* borrowed */
     struct service_group_spec spec;
+    uint64_t turn_ms;    /* when the next name may ask; of dns/asked */
     struct list names;   /* of dns/service */
     struct map *by_name; /* likewise */
 };
@@ -24,7 +25,7 @@ struct service_group {
 typedef void (*asked_fn)(void *arg);
 
 /* Asks from the next turn of the loop on. */
-struct asked *asked_new(const struct service_group *group, struct str name, asked_fn fn, void *arg);
+struct asked *asked_new(struct service_group *group, struct str name, asked_fn fn, void *arg);
 /* May be called from inside `fn`. */
 void asked_free(struct asked *a);
 /* As service_hurry. */

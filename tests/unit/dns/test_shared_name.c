@@ -138,6 +138,30 @@ static void test_shared_name_forgets_for_one_port(void **state)
     teardown_crowd(&c);
 }
 
+static void test_shared_name_waits_for_its_turn(void **state)
+{
+    struct crowd c;
+    static const char *const names[PORTS] = {"web", "api", "shop"};
+
+    (void)state;
+    setup_crowd(&c, NEVER_MS);
+    clock_freeze(1000000, clock_wall_ms());
+    for (size_t i = 0; i < PORTS; i++) {
+        struct service_spec spec = {
+            .name = str_of(names[i]), .port = 80, .fn = on_set, .arg = &c.users[i].scene};
+        dns_script_addrs(c.t.dns, names[i], RESOLVER_A, "10.0.0.1");
+        c.users[i].s = service_new(c.t.group, spec);
+    }
+    for (size_t i = 0; i < PORTS; i++) {
+        WAIT_FOR(&c.t, c.users[i].scene.published == 1);
+        for (size_t k = 0; k < PORTS; k++) {
+            assert_int_equal(asked(&c.t, names[k]), k <= i);
+        }
+        clock_advance(SERVICE_PACE_MS);
+    }
+    teardown_crowd(&c);
+}
+
 static void test_shared_name_may_be_left_from_inside_the_callback(void **state)
 {
     struct crowd c;
@@ -162,6 +186,7 @@ int main(void)
         cmocka_unit_test(test_shared_name_is_asked_once_for_all_its_ports),
         cmocka_unit_test(test_shared_name_tells_who_comes_later_what_it_knows),
         cmocka_unit_test(test_shared_name_forgets_for_one_port),
+        cmocka_unit_test(test_shared_name_waits_for_its_turn),
         cmocka_unit_test(test_shared_name_may_be_left_from_inside_the_callback),
     };
 
