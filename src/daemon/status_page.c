@@ -24,7 +24,7 @@ static const char page_head[] =
     "th, td { text-align: left; padding: .25rem 1.2rem .25rem 0; border-bottom: 1px solid"
     " var(--line); vertical-align: top; }\n"
     "th { font-weight: 600; white-space: nowrap; }\n"
-    "td { overflow-wrap: anywhere; }\n"
+    "td:last-child { overflow-wrap: anywhere; }\n"
     ".good { color: var(--good); } .warn { color: var(--warn); font-weight: 600; }\n"
     ".bad { color: var(--bad); font-weight: 600; }\n"
     "footer { margin-top: 2rem; color: #888; }\n"

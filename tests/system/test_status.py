@@ -111,7 +111,8 @@ def test_a_staging_certificate_is_named(door, service, tmp_path):
 def door_with_a_page(door, service):
     port = free_port()
     d = door(names=["a.test"], sites={"a.test": service().url})
-    d.configure({"a.test": service().url}, listen={"admin": f"127.0.0.1:{port}"})
+    d.configure({"a.test": service().url, "bare.test": "http://127.0.0.1:1"},
+                listen={"admin": f"127.0.0.1:{port}"})
     d.is_ready = lambda: d.run("health", "--admin", f"127.0.0.1:{port}").returncode == 0
     d.stop()
     d.start()
@@ -142,6 +143,7 @@ def test_the_page_in_a_browser(door, service):
         assert browser.open(f"http://127.0.0.1:{port}/") is None
         text = browser.evaluate(MAIN)
         assert "ready" in text and "a.test" in text and "Certificates" in text
+        assert "the site has no certificate" in text.split("Traffic")[0]
         until(lambda: browser.evaluate("document.getElementById('live').innerText") == "live",
               "the page renews itself", PATIENCE)
         for _ in range(5):

@@ -103,6 +103,25 @@ static void test_status_without_a_generation(void **state)
     rig_fini(&r);
 }
 
+static void test_status_begins_with_warnings(void **state)
+{
+    struct rig r;
+
+    (void)state;
+    rig_init(&r);
+    r.view.reload_wall_ms = clock_wall_ms();
+    r.view.reload_outcome = RELOAD_FAILED;
+    r.view.sandbox_missing = 1;
+    write_with(&r, status_text);
+    const char *text = written(&r);
+    const char *warnings = strstr(text, "\nWarnings\n");
+    assert_non_null(warnings);
+    assert_true(warnings < strstr(text, "\nTraffic\n"));
+    assert_non_null(strstr(warnings, "the last reload failed; generation 7 serves on"));
+    assert_non_null(strstr(warnings, "runs without "));
+    rig_fini(&r);
+}
+
 static void test_status_text_cannot_command_a_terminal(void **state)
 {
     struct rig r;
@@ -169,6 +188,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_status_without_a_generation),
+        cmocka_unit_test(test_status_begins_with_warnings),
         cmocka_unit_test(test_status_text_cannot_command_a_terminal),
         cmocka_unit_test(test_status_page_escapes),
         cmocka_unit_test(test_status_columns_are_aligned),
