@@ -244,14 +244,40 @@ static enum why lack_at(const struct model_route *r, enum why lack)
     return lack == WHY_NO_ENDPOINT && r->hold.wait_ms > 0 ? WHY_HOLD_TIMEOUT : lack;
 }
 
+/* The name of a task that a pattern makes; figures are kept of the pattern, not of each name. */
+static void to_made(struct explain *e, struct str name)
+{
+    const struct list *pos = NULL;
+    struct service_info info;
+    struct str found = STR("");
+    char text[ADDR_TEXT_MAX];
+
+    while (!str_eq(found, name)) {
+        if (!wanted_next(services_wanted(e->view->services), &pos, &found, &info)) {
+            line(e, "service", "%.*s, which DNS is asked for when a request comes", STR_FMT(name));
+            line(e, "answer", "what the service answers, or %d, reason %s",
+                 why_status(WHY_NO_ENDPOINT), why_label(WHY_NO_ENDPOINT));
+            return;
+        }
+    }
+    line(e, "service", "%.*s, %s", STR_FMT(name), service_state_text(info.state));
+    for (size_t i = 0; i < info.count; i++) {
+        line(e, "endpoint", "%s", addr_print(&info.addrs[i], text));
+    }
+    if (info.count > 0) {
+        line(e, "answer", "what the service answers");
+    } else {
+        line(e, "", "%s", advice(WHY_NO_ENDPOINT));
+        line_answer(e, WHY_NO_ENDPOINT);
+    }
+}
+
 static void to_service(struct explain *e, const struct model_route *r, struct str name)
 {
     struct service_info info;
 
     if (!find_service(e, name, &info)) {
-        line(e, "service", "%.*s, which DNS is asked for when a request comes", STR_FMT(name));
-        line(e, "answer", "what the service answers, or %d, reason %s", why_status(WHY_NO_ENDPOINT),
-             why_label(WHY_NO_ENDPOINT));
+        to_made(e, name);
         return;
     }
     line(e, "service", "%.*s, %s", STR_FMT(name), service_state_text(info.state));

@@ -103,6 +103,21 @@ def test_a_label_leads_to_its_tasks(served, previews, dns):
     assert [s["certificate"] for s in state["sites"]] == [True]
 
 
+def test_explain_of_a_name_that_a_pattern_makes(served, previews):
+    d = served()
+
+    def said(label):
+        text = d.run("explain", f"https://{label}.x.test/", "-c", d.config).stdout
+        return {line[:13].strip(): line[13:] for line in text.splitlines()}
+    assert "asked for when a request comes" in said("pr1")["service"]
+    assert body(d.get("pr1.x.test")).startswith("pr1 ")
+    assert said("pr1")["service"] == f"tasks.pr1_web:{previews.port}, resolved"
+    assert said("pr1")["endpoint"].endswith(f":{previews.port}")
+    assert said("pr1")["answer"] == "what the service answers"
+    assert d.get("no.x.test")[0] == 503
+    assert said("no")["answer"].startswith("503, reason no_endpoint")
+
+
 def test_patterns_over_http2(served, previews):
     previews.add("pr2")
     d = served()
