@@ -149,7 +149,7 @@ def test_waited_in_vain(bound_site, gate, pool):
     status, headers, body = ask(d)
     assert status == 503 and int(headers["Retry-After"]) > 0 and b"queue_timeout" in body
     record = d.wait_log("access", reason="queue_timeout")[0]
-    assert record["queued_ms"] >= 300 and "held" not in record
+    assert record["queued_ms"] > 0 and "held" not in record
     assert d.metric("queue_timeouts_total") == 1
     gate.let(2)
     assert first.result()[0] == 200 and ask(d)[0] == 200

@@ -47,8 +47,9 @@ def test_idempotent_ones_are_sent_again(flaky_site):
     d, flaky = flaky_site(3)
     assert ask(d) == (200, b"")
     assert len(flaky.bodies) == 4
-    assert d.wait_log("access", status=200)[0]["retries"] == 3
-    assert d.metric("retries_total") == 3
+    record = d.wait_log("access", status=200)[0]
+    assert record["retries"] == 3 and record["retry_cause"] == "upstream_closed"
+    assert d.metric("retries_total") == d.metric("retries_total", cause="closed") == 3
 
 
 def test_not_for_ever(flaky_site):

@@ -81,14 +81,14 @@ class H2Connection:
 
 
 class H2Service:
-    def __init__(self, handle, settings=None):
+    def __init__(self, handle, settings=None, port=0):
         self.handle = handle
         self.settings = settings or {}
         self.lock = threading.Lock()
         self.events = []  # (number of the connection, event)
         self.count = 0
         self.connections = []
-        self.socket = listen()
+        self.socket = listen(port=port)
         self.port = self.socket.getsockname()[1]
         self.url = f"h2c://127.0.0.1:{self.port}"
         self.thread = threading.Thread(target=self._accept, daemon=True)
