@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Whose an address is, as the PTR tells it: names, pin, reuse; and addresses from outside."""
 
+import ipaddress
+
 import pytest
 
 from lib.dns_server import DnsServer
@@ -64,6 +66,21 @@ def test_a_task_is_named(door, docker):
         until(lambda: {x[0] for x in states(d).values()} == {"remembered"}, "remembered")
         assert d.metric("endpoints_remembered") == 2
         assert not d.log("two_services_one_name")
+
+
+def test_an_address_is_asked_about_once_for_all_its_ports(door, docker):
+    with Tasks(1) as one, Tasks(1) as two:
+        docker.set("tasks.web", a=one.ips)
+        docker.set("tasks.other", a=one.ips)
+        tasks_of(docker, one.ips, "web")
+        d = door(names=["a.test", "b.test", "c.test"], dns=docker, sites={
+            "a.test": f"http://web:{one.port}", "b.test": f"http://web:{two.port}",
+            "c.test": f"http://other:{one.port}"})
+
+        def names():
+            return [e.get("task") for s in d.state()["services"] for e in s["endpoint_states"]]
+        until(lambda: names() == ["web.1"] * 3, "named everywhere")
+        assert docker.asked(ipaddress.ip_address(one.ips[0]).reverse_pointer, "PTR") == 1
 
 
 def test_a_listed_address_that_becomes_another_tasks(door, docker):
