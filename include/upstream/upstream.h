@@ -93,6 +93,7 @@ struct lease_want {
     const struct h1_limits *limits;
     enum model_balance_kind balance;
     uint64_t balance_key; /* with MODEL_BALANCE_HASH */
+    uint64_t came_us;     /* when the request came (clock_us): its place among others; 0: now */
     bool fresh;           /* no reused link (a retry after one died) */
     struct str avoid;     /* "10.0.1.5:5000": where it died; tried last. Borrowed; empty: none */
 };

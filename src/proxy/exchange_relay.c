@@ -368,6 +368,7 @@ static void ask_for_link(struct exchange *ex, struct str avoid)
                               .limits = &ex->settings->limits,
                               .balance = ex->balance,
                               .balance_key = ex->balance_key,
+                              .came_us = ex->started_us,
                               .fresh = avoid.len > 0,
                               .avoid = avoid};
     exchange_set_state(ex, EX_CONNECT);

@@ -129,7 +129,7 @@ static void be_patient(struct hold_guest *g, struct deadline_class *patience)
         return;
     }
     g->is_patient = true;
-    g->came_us = clock_us();
+    g->came_us = g->came_us > 0 ? g->came_us : clock_us();
     if (patience != NULL) {
         deadline_set(&g->until, patience);
     }

@@ -9,7 +9,7 @@
  *
  * Terms: a guest is a lease as the rooms see it. It is inside while it waits, and out while it
  * tries; its patience runs from its first entry to its end, in and out of both rooms. Guests are
- * in the order of their first entry, also those who come back.
+ * in the order in which their requests came, also those who come back.
  */
 #ifndef HIVEDOOR_SRC_UPSTREAM_HOLD_H
 #define HIVEDOOR_SRC_UPSTREAM_HOLD_H
@@ -66,7 +66,7 @@ struct hold_guest {
     struct hold_room *room; /* the one that it is in, or was in last */
     bool is_patient;        /* `until` is set, or has no end */
     struct deadline until;
-    uint64_t came_us;                   /* the first time */
+    uint64_t came_us;                   /* its place in the order; 0: by its first entry */
     uint64_t entered_us;                /* the last time */
     uint64_t inside_us[HOLD_FOR_COUNT]; /* in all, before */
     bool was_inside[HOLD_FOR_COUNT];

@@ -321,7 +321,6 @@ struct lease *lease_new(struct upstream_service *s, const struct lease_want *wan
                         const struct lease_events *events, void *arg)
 {
     struct lease *l = NEW(struct lease);
-    lease_wait_init(l);
     deadline_init(&l->connect, on_connect_over, l);
     list_init(&l->user.node);
     l->user.events = &link_events;
@@ -330,6 +329,7 @@ struct lease *lease_new(struct upstream_service *s, const struct lease_want *wan
     l->tried_cap = sizeof(l->first_tried) / sizeof(l->first_tried[0]);
     l->service = upstream_service_ref(s);
     l->want = *want;
+    lease_wait_init(l);
     l->events = events;
     l->arg = arg;
     l->state = LEASE_STARTING;

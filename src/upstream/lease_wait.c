@@ -50,6 +50,7 @@ static const struct hold_guest_events guest_events = {
 void lease_wait_init(struct lease *l)
 {
     hold_guest_init(&l->guest, &guest_events, l);
+    l->guest.came_us = l->want.came_us;
 }
 
 static void quit(struct lease *l)

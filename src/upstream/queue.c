@@ -123,7 +123,9 @@ int queue_enter(struct queue *q, struct hold_guest *g, const struct model_bound 
 {
     uint64_t elsewhere = flight_elsewhere(&q->flight, q->waiting_tag);
     uint32_t limit = elsewhere < bound->queue ? bound->queue - (uint32_t)elsewhere : 0;
-    q->bound = bound->requests;
+    if (hold_is_empty(&q->room) || bound->requests > q->bound) {
+        q->bound = bound->requests;
+    }
     q->room.pause_class = pause;
     return hold_enter(&q->room, g, patience, limit);
 }

@@ -31,7 +31,7 @@ struct queue {
     uint64_t demand_tag;         /* in them */
     uint64_t waiting_tag;
     unsigned demand;  /* of this worker */
-    uint32_t bound;   /* of the request that came in last */
+    uint32_t bound;   /* the greatest of those that waited since nobody did */
     size_t endpoints; /* that the service has */
     bool has_rested;  /* left a place to the others since it looked */
 };

@@ -92,7 +92,7 @@ def test_in_the_order_in_which_they_came(bound_site, gate, pool):
     for n in range(6):
         gate.let(1)
         until(lambda: f"/{n}" in gate.inside, f"{n} is the next")
-        assert queued(d) == 5 - n
+        until(lambda: queued(d) == 5 - n, "the others wait")
     gate.let(2)
     assert [w.result()[0] for w in first + waiting] == [200] * 8
     assert gate.most == 2

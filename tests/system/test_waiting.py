@@ -98,7 +98,7 @@ def test_a_reload_while_they_wait_for_their_turn(door, script, pool):
         d.configure(site(to, 2), **WAIT)
         d.reload()
         assert ask(d)[1]["X-Generation"] == "2"
-        assert d.metric("queued_requests") == 1
+        until(lambda: d.metric("queued_requests") == 1, "it looked, and still waits")
     status, headers, _ = waiting.result()
     assert (status, headers["X-Generation"]) == (200, "1")
 

@@ -245,6 +245,23 @@ static void test_hold_keeps_the_order_of_arrival(void **state)
     rig_fini(&r);
 }
 
+/* One that comes for the second time (it is sent again) stands before those that came after it. */
+static void test_hold_knows_who_came_earlier(void **state)
+{
+    (void)state;
+    struct rig r;
+    rig_init(&r);
+    r.guests[2].base.came_us = clock_us();
+    clock_advance(1);
+    assert_int_equal(enter(&r, 0), OK);
+    assert_int_equal(enter(&r, 1), OK);
+    assert_int_equal(enter(&r, 2), OK);
+    hold_open(&r.room);
+    assert_int_equal(r.went[0], 2);
+    assert_int_equal(r.went[1], 0);
+    rig_fini(&r);
+}
+
 static void test_hold_counts_the_time_inside(void **state)
 {
     (void)state;
@@ -290,6 +307,7 @@ int main(void)
         cmocka_unit_test(test_hold_has_a_limit),
         cmocka_unit_test(test_hold_patience_counts_from_the_first_entry),
         cmocka_unit_test(test_hold_keeps_the_order_of_arrival),
+        cmocka_unit_test(test_hold_knows_who_came_earlier),
         cmocka_unit_test(test_hold_counts_the_time_inside),
         cmocka_unit_test(test_hold_counts_who_waited_in_vain),
     };

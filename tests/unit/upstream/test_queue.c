@@ -233,6 +233,23 @@ static void test_queue_is_fair_to_those_before(void **state)
     rig_fini(&r);
 }
 
+/* Who may go where others may not is not kept back by those behind it. */
+static void test_queue_looks_for_the_greatest_bound(void **state)
+{
+    (void)state;
+    static const struct model_bound small = {.requests = 1, .queue = 6};
+    struct rig r;
+    rig_init(&r);
+    fly(&r.other, 4);
+    wait_for_turn(&r.one, 0);
+    fly(&r.one, 1);
+    assert_int_equal(queue_enter(&r.one.queue, &r.one.guests[1].base, &small, r.wait, r.pause), OK);
+    land_one(&r.other);
+    pass(&r, QUEUE_PAUSE_MS);
+    assert_int_equal(r.one.calls, 1);
+    rig_fini(&r);
+}
+
 /* The queue is as long as it may be with those of all workers. */
 static void test_queue_is_bounded(void **state)
 {
@@ -279,6 +296,7 @@ int main(void)
         cmocka_unit_test(test_queue_forgets_a_worker_that_died),
         cmocka_unit_test(test_queue_is_fair),
         cmocka_unit_test(test_queue_is_fair_to_those_before),
+        cmocka_unit_test(test_queue_looks_for_the_greatest_bound),
         cmocka_unit_test(test_queue_is_bounded),
         cmocka_unit_test(test_queue_opens_without_endpoints),
     };
