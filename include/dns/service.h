@@ -22,7 +22,8 @@
  * is silent); service_hurry() asks at once, at most every SERVICE_HURRY_MS and, after
  * SERVICE_HURRY_BURST times, once a second: a task that died is in the DNS for 60 ms more, and
  * traffic of any amount must not become questions. The names of a group take turns: one begins its
- * questions every SERVICE_PACE_MS, so that many names are no burst.
+ * questions every SERVICE_PACE_US, or oftener where all would take more than half of `refresh`:
+ * many names are no burst, which a server's socket would have no room for.
  *
  * An address is *listed* while the last answer names it, *remembered* while there is none that
  * counts, and *gone* when it is neither.
@@ -48,7 +49,7 @@
 #define SERVICE_HURRY_MS    100
 #define SERVICE_HURRY_BURST 3
 #define SERVICE_SETTLE_MS   50
-#define SERVICE_PACE_MS     1 /* between two names of a group: a burst overflows a server's socket */
+#define SERVICE_PACE_US     1000 /* between two names of a group, at most */
 
 struct service;
 

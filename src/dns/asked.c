@@ -327,14 +327,17 @@ static uint64_t interval_ms(const struct asked *a)
 /* Takes the next turn among the names of the group; false if that is not now. */
 static bool take_turn(struct asked *a)
 {
-    uint64_t now = clock_ms(), *turn = &a->group->turn_ms;
-    bool is_now = a->has_turn || *turn <= now;
+    struct service_group *g = a->group;
+    uint64_t now = clock_ms(), turn = g->turn_us / 1000;
+    uint64_t step_us = (uint64_t)g->spec.refresh_ms * 1000 / 2 / map_count(g->by_name);
+    bool is_now = a->has_turn || turn <= now;
 
     if (!is_now) {
-        timer_set(&a->round, *turn - now);
+        timer_set(&a->round, turn - now);
     }
     if (!a->has_turn) {
-        *turn = (is_now ? now : *turn) + SERVICE_PACE_MS;
+        g->turn_us = g->turn_us > now * 1000 ? g->turn_us : now * 1000;
+        g->turn_us += step_us < SERVICE_PACE_US ? step_us : SERVICE_PACE_US;
     }
     a->has_turn = !is_now;
     return is_now;

@@ -16,7 +16,7 @@ struct service_group {
     struct loop *loop;  /* borrowed */
     struct resolver *r; /* borrowed */
     struct service_group_spec spec;
-    uint64_t turn_ms;    /* when the next name may ask; of dns/asked */
+    uint64_t turn_us;    /* when the next name may ask; of dns/asked */
     struct list names;   /* of dns/service */
     struct map *by_name; /* likewise */
 };

@@ -157,7 +157,7 @@ static void test_shared_name_waits_for_its_turn(void **state)
         for (size_t k = 0; k < PORTS; k++) {
             assert_int_equal(asked(&c.t, names[k]), k <= i);
         }
-        clock_advance(SERVICE_PACE_MS);
+        clock_advance(SERVICE_PACE_US / 1000);
     }
     teardown_crowd(&c);
 }
