@@ -59,6 +59,37 @@ static void bundle(struct status *s, const struct bundle *b)
     coverage_free(covered);
 }
 
+/* Addresses that a pin leaves out, and other services that answer to the name. */
+static void owners(struct status *s, const struct services *all, struct str name,
+                   const struct service_info *info)
+{
+    const struct task_name *first = NULL, *other = NULL;
+    size_t unused = 0;
+
+    for (size_t i = 0; i < info->count; i++) {
+        const struct task_name *task = services_task(all, &info->addrs[i]);
+        if (!services_uses(all, name, &info->addrs[i])) {
+            unused++;
+        } else if (first == NULL) {
+            first = task;
+        } else if (task != NULL && !task_name_same_service(first, task)) {
+            other = task;
+        }
+    }
+    if (unused > 0 && unused < info->count) {
+        warn(s, STATUS_WARN, name,
+             arena_printf(&s->arena,
+                          "%zu of %zu addresses are not used: not of the service that "
+                          "pin names",
+                          unused, info->count));
+    }
+    if (other != NULL) {
+        warn(s, STATUS_WARN, name,
+             arena_printf(&s->arena, "%s and %s answer to this name: pin keeps to one service",
+                          first->text, other->text));
+    }
+}
+
 static void services(struct status *s, const struct services *all)
 {
     const struct list *pos = NULL;
@@ -73,6 +104,7 @@ static void services(struct status *s, const struct services *all)
         } else if (info.state == SERVICE_DOUBTED) {
             warn(s, STATUS_WARN, name, STR("DNS does not speak of it; what answers is used on"));
         }
+        owners(s, all, name, &info);
     }
 }
 

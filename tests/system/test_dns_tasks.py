@@ -126,6 +126,7 @@ def test_two_services_with_one_name_are_said_once(door, docker):
         docker.set("tasks.web", a=tasks.ips)
         until(lambda: len(states(d)) == 3 and all(x[1] for x in states(d).values()), "back")
         assert d.metric("service_name_conflicts_total") == 1
+        assert "web.1 and evil.3 answer to this name: pin keeps to one" in status(d)
         assert answers(d) == set(tasks.ips)  # both may be meant: `pin` would say
 
 
@@ -138,6 +139,7 @@ def test_pin_keeps_to_one_service(door, docker):
         d.wait_log("endpoint_not_pinned")
         assert d.metric("endpoints_refused_total", cause="pin") >= 1
         assert len(states(d)) == 3
+        assert "2 of 3 addresses are not used" in status(d)
         tasks_of(docker, tasks.ips, "web", "evil", "web")
         until(lambda: answers(d) == {tasks.ips[0], tasks.ips[2]}, "found out later")
 
