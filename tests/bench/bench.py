@@ -12,6 +12,7 @@ import json
 import os
 import pathlib
 import platform
+import signal
 import subprocess
 import sys
 
@@ -43,8 +44,9 @@ def machine():
         return (got.stdout + got.stderr).splitlines()[0].strip()
 
     return {"processor": model, "processors": os.cpu_count(), "kernel": platform.release(),
-            "openssl": said("openssl", "version"), "nginx": said("nginx", "-v"),
-            "haproxy": said("haproxy", "-v")}
+            "openssl": " ".join(said("openssl", "version").split()[:2]),
+            "nginx": said("nginx", "-v").replace("nginx version: ", ""),
+            "haproxy": " ".join(said("haproxy", "-v").split()[:3]).replace(" version", "")}
 
 
 def floor_of(setting, key):
@@ -87,6 +89,8 @@ def read_arguments():
                       help="100 reloads with 1,000 open WebSockets: time and memory")
     kind.add_argument("--check", action="store_true",
                       help="the own load beside wrk, which must agree within 5 %%")
+    kind.add_argument("--table", type=pathlib.Path, metavar="FILE",
+                      help="the table in docs/PERFORMANCE.md from a report's JSON")
     options = parser.parse_args()
     known = growth.AXES if options.growth else ROWS
     for name in options.row:
@@ -98,17 +102,40 @@ def read_arguments():
     return options
 
 
+def measured(name, setting, options):
+    """The rows of one name. In a report one that fails is tried again, and then left out with its
+    reason: the others are worth having."""
+    for _ in range(2 if options.report else 1):
+        try:
+            return ROWS[name][0](name, setting, options), None
+        except SystemExit as error:
+            if not options.report:
+                raise
+            why = str(error)
+    return [], f"{name}: {why}"
+
+
 def measure_rows(setting, options, result):
-    """The rows that were asked for, printed as they come."""
+    """The rows that were asked for, printed and saved as they come."""
     for name in options.row or ROWS:
-        for row in ROWS[name][0](name, setting, options):
+        rows, why = measured(name, setting, options)
+        if why is not None:
+            print(why, flush=True)
+            result["failed"].append(why)
+        for row in rows:
             result["rows"].append(row)
             report.print_row(row)
             sys.stdout.flush()
+        if options.report:
+            report.save(result)
 
 
 def run(setting, options):
-    result = {"machine": machine(), "rows": [],
+    if options.table:
+        result = json.loads(options.table.read_text())
+        report.write(result)
+        return result
+    result = {"machine": machine(), "rows": [], "failed": [],
               "options": {key: getattr(options, key) for key in FULL}}
     if options.growth:
         return growth.run(setting, options)
@@ -129,6 +156,7 @@ def run(setting, options):
 
 def main():
     options = read_arguments()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended"))  # what was started is ended too
     with terms.Setting(options.build) as setting:
         result = run(setting, options)
     if options.out:

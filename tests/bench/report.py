@@ -74,7 +74,7 @@ def counted(result):
         lines.append(f"| {what} | {measured} | {bound} {verdict(met)} |")
 
     for what, work, unit, most in targets.COUNTED:
-        got = next((one["cost"]["hivedoor"] for one in result["exact"]
+        got = next((one["cost"]["hivedoor"] for one in result.get("exact", [])
                     if (one["work"], one["unit"]) == (work, unit)), None)
         if got is not None:
             add(what, f"{got:,.1f}" if unit == "syscalls" else f"{got:,.0f}", f"≤ {most:,}",
@@ -101,7 +101,7 @@ def counted(result):
 def exact_table(result):
     names = ("hivedoor", "nginx", "haproxy")
     lines = ["| counted | " + " | ".join(names) + " |", "|---|---|---|---|"]
-    for row in result["exact"]:
+    for row in result.get("exact", []):
         unit = "instructions" if row["unit"] == "instructions" else "system calls"
         cells = [f"{row['cost'][peer]:,.0f}" if unit == "instructions" else
                  f"{row['cost'][peer]:,.1f}" for peer in names]
@@ -153,16 +153,21 @@ def markdown(result):
         f"{time.strftime('%Y-%m-%d')}, {seen['processor']}, {seen['processors']} processors, Linux "
         f"{seen['kernel']}, {seen['openssl']}, {seen['nginx']}, {seen['haproxy']}; "
         f"{options['rounds']} rounds of {options['seconds']:g} s, {options['runs']} runs of what "
-        "starts fresh proxies. Medians, quartiles in parentheses; what is not met is said.", "",
-        *table(result["rows"]), "", *counted(result), "", *beside(result), *floors(result), "",
+        "starts fresh proxies. Medians, quartiles in parentheses.", "",
+        *table(result["rows"]), "", *(f"Not measured: {why}" for why in result["failed"]), "", *counted(result), "", *beside(result), *floors(result), "",
         *exact_table(result)])
+
+
+def save(result):
+    out = ROOT / "build/bench/report.json"
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.write_text(json.dumps(result, indent=1) + "\n")
+    return out
 
 
 def write(result):
     """The JSON, and the table between its marks."""
-    out = ROOT / "build/bench/report.json"
-    out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(json.dumps(result, indent=1) + "\n")
+    out = save(result)
     text = DOC.read_text()
     before, after = text.split(BEGIN)[0], text.split(END)[1]
     DOC.write_text(f"{before}{BEGIN}\n\n{markdown(result)}\n\n{END}{after}")
