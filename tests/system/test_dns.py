@@ -11,6 +11,13 @@ def answers(d, name="a.test", count=12):
     return {d.get(name)[2].decode() for _ in range(count)}
 
 
+def serves(d, want):
+    """Whether all of `want` were drawn; nobody else may be."""
+    drawn = answers(d)
+    assert drawn <= want
+    return drawn == want
+
+
 class Tasks:
     """Services of one name on several loopback addresses and one port."""
 
