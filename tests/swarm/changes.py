@@ -20,7 +20,8 @@ class Busy:
         engine.docker("service", "create", "--detach", "--name", BUSY, "--network", network,
                       "--replicas", TASKS, "--endpoint-mode", "dnsrr", "--stop-grace-period", "10s",
                       "--restart-delay", "1s", "--update-parallelism", "1", "--update-delay", "0s",
-                      "--env", f"MANNERS={manners}", "--no-resolve-image", "--entrypoint", "/usr/bin/python3 /busy.py", image)
+                      "--env", f"MANNERS={manners}", "--no-resolve-image",
+                      "--entrypoint", "/usr/bin/python3 /busy.py", image)
         wait_for("the tasks run", lambda: len(self.containers()) == TASKS, 60, every=0.2)
 
     def containers(self):

@@ -2,6 +2,7 @@
 """Whose an address is, as the PTR tells it: names, pin, reuse; and addresses from outside."""
 
 import ipaddress
+import signal
 
 import pytest
 
@@ -197,3 +198,17 @@ def test_external_takes_what_is_outside(door, docker):
     to = {"to": "http://api.example:1", "external": True}
     d = door(names=["a.test"], dns=docker, sites={"a.test": to})
     until(lambda: states(d) == {"198.51.100.7": ("listed", None)}, "taken")
+
+
+def test_pin_comes_with_a_reload(door, docker):
+    with Tasks(2) as tasks:
+        docker.set("tasks.web", a=tasks.ips)
+        tasks_of(docker, tasks.ips, "web", "evil")
+        d = door_of(door, docker, tasks)
+        until(lambda: answers(d) == set(tasks.ips), "both")
+        d.configure({"a.test": {"to": f"http://web:{tasks.port}", "pin": "web"}})
+        d.signal(signal.SIGHUP)
+        until(lambda: answers(d) == {tasks.ips[0]}, "the pinned one alone")
+        d.configure({"a.test": f"http://web:{tasks.port}"})
+        d.signal(signal.SIGHUP)
+        until(lambda: answers(d) == set(tasks.ips), "both again")
