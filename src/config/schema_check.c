@@ -159,12 +159,13 @@ static bool report_tight_colon(struct checker *c, const struct yaml_node *node)
     return true;
 }
 
-/* The word of a host-typed key, misspelt: "refuze" is no host name. */
+/* The word of a host-typed key, misspelt: "refuze" is no host name. Too many names are near a short
+ * word: "node" and "mine" may be services, and are not "none". */
 static int check_host(struct checker *c, const struct schema_key *key, struct str text,
                       struct values_fault *fault)
 {
     struct str host;
-    if (key->word != NULL && text.len <= 64 && str_find(text, '.') < 0 &&
+    if (key->word != NULL && strlen(key->word) > 4 && text.len <= 64 && str_find(text, '.') < 0 &&
         str_distance(text, str_of(key->word), 2) <= 2) {
         return values_refuse(fault, key->word, "a host name");
     }

@@ -203,10 +203,10 @@ def test_external_takes_what_is_outside(door, docker):
 def test_pin_comes_with_a_reload(door, docker):
     with Tasks(2) as tasks:
         docker.set("tasks.web", a=tasks.ips)
-        tasks_of(docker, tasks.ips, "web", "evil")
+        tasks_of(docker, tasks.ips, "node", "evil")  # near to the word "none", and another
         d = door_of(door, docker, tasks)
         until(lambda: answers(d) == set(tasks.ips), "both")
-        d.configure({"a.test": {"to": f"http://web:{tasks.port}", "pin": "web"}})
+        d.configure({"a.test": {"to": f"http://web:{tasks.port}", "pin": "node"}})
         d.signal(signal.SIGHUP)
         until(lambda: answers(d) == {tasks.ips[0]}, "the pinned one alone")
         d.configure({"a.test": f"http://web:{tasks.port}"})
