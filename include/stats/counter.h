@@ -63,7 +63,7 @@
     X(HANDSHAKES_WAITING, "handshakes_waiting", GAUGE, "",                                         \
       "TLS handshakes that wait for their turn, so that open connections go first.")               \
     X(MEMORY_USED, "memory_used_bytes", GAUGE, "",                                                 \
-      "Memory that keeper and workers have taken and not given back, every five seconds.")         \
+      "Memory that keeper and workers have taken and not given back, when last looked at.")        \
     X(HELD, "held_requests", GAUGE, "", "Requests that wait for an endpoint of their service.")    \
     X(HELD_TOTAL, "held_requests_total", COUNTER, "",                                              \
       "Requests that waited for an endpoint of their service.")                                    \

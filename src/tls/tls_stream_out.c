@@ -137,13 +137,35 @@ static struct str next_piece(struct cursor *c, uint8_t *scratch)
  * The ticket of TLS 1.3 leaves with the first bytes of the owner (RFC 8446 section 4.6.1 lets it
  * come at any time): no packet and no write of its own, and none for who never asks anything.
  */
-static void give_ticket(struct tls_stream *s)
+static bool give_ticket(struct tls_stream *s)
 {
-    if (s->pick.takes_ticket && s->state == TLS_OPEN) {
-        s->pick.takes_ticket = false;
-        if (SSL_version(s->ssl) >= TLS1_3_VERSION && SSL_new_session_ticket(s->ssl) != 1) {
-            tls_err_forget(); /* then the client does a full handshake next time */
-        }
+    if (!s->pick.takes_ticket || s->state != TLS_OPEN) {
+        return false;
+    }
+    s->pick.takes_ticket = false;
+    if (SSL_version(s->ssl) < TLS1_3_VERSION) {
+        return false;
+    }
+    if (SSL_new_session_ticket(s->ssl) != 1) {
+        tls_err_forget(); /* then the client does a full handshake next time */
+        return false;
+    }
+    return true;
+}
+
+/*
+ * Writing a ticket makes OpenSSL's buffer for reading as well, and only reading lets it go: a
+ * connection with one request would hold 17 kB for nothing. The window is closed, so this peek
+ * finds nothing. SSL_free_buffers is no way: before 3.0.14 it did not see half a record
+ * (CVE-2024-4741).
+ */
+static void drop_read_buffer(struct tls_stream *s)
+{
+    uint8_t byte;
+    size_t n = 0;
+
+    if (SSL_peek_ex(s->ssl, &byte, 1, &n) != 1) {
+        tls_err_forget();
     }
 }
 
@@ -153,7 +175,7 @@ static int put_piece(struct tls_stream *s, struct str piece)
     if (s->state == TLS_PLAIN) {
         return buf_append_str(&s->out, piece);
     }
-    give_ticket(s);
+    bool is_given = give_ticket(s);
     while (piece.len > 0) {
         size_t n = 0;
         int ret = SSL_write_ex(s->ssl, piece.ptr, piece.len, &n);
@@ -163,6 +185,9 @@ static int put_piece(struct tls_stream *s, struct str piece)
             return rc == ERR_AGAIN || rc == ERR_EOF ? ERR_TLS : rc;
         }
         piece = str_from(piece, n);
+    }
+    if (is_given) {
+        drop_read_buffer(s);
     }
     return OK;
 }

@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: MIT
+"""What an idle connection holds, to the byte: pieces in use as the allocator counts them, not pages.
+
+Of plain HTTP it is all ours. Of TLS what OpenSSL holds for a connection is counted along, which
+differs from version to version."""
+
+import json
+import os
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(ROOT / "tests/bench"), str(ROOT / "tests/system")]
+
+import exact  # noqa: E402
+from lib.certs import Authority  # noqa: E402
+from lib.door import Door  # noqa: E402
+from lib.h2raw import Client, alpn_context  # noqa: E402
+from lib.raw import Raw  # noqa: E402
+from lib.service import Service  # noqa: E402
+from lib.wait import until  # noqa: E402
+
+BINARY = pathlib.Path(os.environ.get("HIVEDOOR_BUILD", ROOT / "build/release")) / "src/hivedoor"
+WARM, COUNT = 30, 400
+HAS_OLD_OPENSSL = "OpenSSL 3.0." in subprocess.run(
+    [str(BINARY), "version"], capture_output=True, text=True, check=False).stdout
+
+
+@pytest.fixture(scope="module", name="door")
+def start(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("idle")
+    service = Service(handler=lambda handler: handler.reply(200, "ok"))
+    authority = Authority(folder / "ca")
+    door = Door(str(BINARY), folder / "door", authority, names=["a.test"],
+                sites={"a.test": service.url}, extra={"workers": 1})
+    yield door
+    door.close()
+    service.close()
+
+
+def used(door, idle):
+    """Bytes in use while so many connections are idle. Another one that comes makes the worker look,
+    before it takes anything itself, but not again at once."""
+    seen = []
+
+    def look():
+        door.connect("http").close()
+        seen.append(door.metric("memory_used_bytes"))
+        return len(seen) > 30 and seen[-1] == seen[-2]
+
+    until(lambda: door.metric("connections", state="idle") == idle, f"{idle} are idle", 60)
+    until(look, "what is in use is known", 60)
+    return seen[-1]
+
+
+def ask(raw):
+    raw.send("GET / HTTP/1.1\r\nHost: a.test\r\n\r\n")
+    status, headers, _ = raw.response()
+    assert status < 400 and headers.get("connection") != "close", (status, headers)
+    return raw
+
+
+def of_plain(door):
+    return ask(Raw(door.connect("http")))
+
+
+def of_tls(door):
+    return ask(Raw(door.connect_tls("a.test")))
+
+
+def of_http2(door):
+    context = alpn_context(str(door.authority.ca))
+    client = Client(context.wrap_socket(door.connect("https"), server_hostname="a.test"))
+    client.finish(client.get())
+    return client
+
+
+@pytest.mark.parametrize("name,make", [("plain", of_plain), ("tls", of_tls), ("h2", of_http2)])
+def test_an_idle_connection_holds_no_more_than_its_bound(door, name, make):
+    bound = json.loads(exact.BOUNDS.read_text())["idle_bytes"][name]
+    held = [make(door) for _ in range(WARM)]
+    before = used(door, WARM)
+    held += [make(door) for _ in range(COUNT)]
+    each = (used(door, WARM + COUNT) - before) / COUNT
+    print(f"{name}: {each:.0f} bytes")
+    for one in held:
+        one.close()
+    until(lambda: door.metric("connections", state="idle") == 0, "all are gone", 60)
+    if name == "plain" or HAS_OLD_OPENSSL:
+        assert each <= bound
