@@ -62,13 +62,14 @@ struct tls_pick {
     int err;                         /* ERR_NOT_FOUND: refused, no certificate for the name */
     bool takes_ticket;               /* of TLS 1.3, and none was given yet */
     bool is_default;                 /* no certificate has the name: it got the default one */
-    size_t name_len;                 /* 0: no name was sent */
-    char name[TLS_NAME_MAX + 1];     /* lower case */
+    struct str name;                 /* lower case, owned; empty: none was sent */
 };
 struct ssl_st;
 /* For tls_stream: a new server-side SSL, the caller's; `pick` is set up, must outlive it, and is
  * its app data. ERR_TLS with the OpenSSL error left on the queue. */
 int tls_server_ssl(struct tls_server *t, struct tls_pick *pick, struct ssl_st **out_ssl) MUST_USE;
+/* Frees what a pick owns; safe on a zeroed one and twice. */
+void tls_pick_fini(struct tls_pick *pick);
 /* What is asked of clients that come for `name` (lower case); NULL: nothing. Borrowed. */
 const struct tls_policy *tls_server_policy(const struct tls_server *t, struct str name);
 /* Whether a TLS client asking for `name` (lower case) would get a certificate of that name. */

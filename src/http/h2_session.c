@@ -48,6 +48,42 @@ static void raise_bounds(nghttp2_option *option, const struct h2_limits *limits)
 #endif
 }
 
+/*
+ * Each session holds a buffer for the largest frame, and seldom writes more than its first bytes.
+ * Whole pages that no other buffer ever shares stay untouched beyond them, and cost nothing.
+ */
+#define FRAME_BUFFER_MIN   ((size_t)16 * 1024)
+#define FRAME_BUFFER_PAGES ((size_t)20 * 1024)
+
+static size_t whole_pages(size_t size)
+{
+    return size > FRAME_BUFFER_MIN && size < FRAME_BUFFER_PAGES ? FRAME_BUFFER_PAGES : size;
+}
+
+static void *take(size_t size, void *arg)
+{
+    (void)arg;
+    return malloc(whole_pages(size));
+}
+
+static void *take_zeroed(size_t count, size_t size, void *arg)
+{
+    (void)arg;
+    return calloc(count, size);
+}
+
+static void *resize(void *ptr, size_t size, void *arg)
+{
+    (void)arg;
+    return realloc(ptr, whole_pages(size));
+}
+
+static void give(void *ptr, void *arg)
+{
+    (void)arg;
+    free(ptr);
+}
+
 static nghttp2_session *make_nghttp2(struct h2_session *s)
 {
     nghttp2_session_callbacks *callbacks = h2_session_callbacks();
@@ -64,8 +100,9 @@ static nghttp2_session *make_nghttp2(struct h2_session *s)
     nghttp2_option_set_max_send_header_block_length(option, SEND_BLOCK_MAX);
     nghttp2_option_set_max_deflate_dynamic_table_size(option, DEFLATE_TABLE_MAX);
     raise_bounds(option, &s->limits);
-    int rv = s->role->is_server ? nghttp2_session_server_new2(&ng, callbacks, s, option)
-                                : nghttp2_session_client_new2(&ng, callbacks, s, option);
+    nghttp2_mem memory = {.malloc = take, .free = give, .calloc = take_zeroed, .realloc = resize};
+    int rv = s->role->is_server ? nghttp2_session_server_new3(&ng, callbacks, s, option, &memory)
+                                : nghttp2_session_client_new3(&ng, callbacks, s, option, &memory);
     REQUIRE(rv == 0);
     nghttp2_option_del(option);
     nghttp2_session_callbacks_del(callbacks);

@@ -60,7 +60,6 @@ void conn_new(struct proxy *p, int fd, const struct addr *peer, enum proxy_port 
     struct conn *c = NEW(struct conn);
     c->proxy = p;
     c->port = port;
-    c->peer = *peer;
     c->client = *peer;
     c->node.conn = c;
     list_init(&c->exchanges);
@@ -133,7 +132,7 @@ void conn_close(struct conn *c, enum why why)
     }
     c->http = NULL;
     c->stream = NULL;
-    buf_fini(&c->early);
+    conn_drop_early(c);
     list_remove(&c->node.list);
     c->proxy->conn_count--;
     loop_free_later(c->proxy->loop, c);

@@ -9,6 +9,7 @@
 #include "net/stream_plain.h"
 #include "tls/tls_stream.h"
 
+#include <stdlib.h>
 #include <sys/socket.h>
 
 /* What a browser sees that was pointed at the TLS port with http://. */
@@ -23,7 +24,7 @@ static const char plain_answer[] = "HTTP/1.1 400 Bad Request\r\n"
 static bool is_trusted(const struct conn *c)
 {
     const struct model *m = c->proxy->current->model;
-    return addr_net_any(m->proxy_trust, m->proxy_trust_count, &c->peer);
+    return addr_net_any(m->proxy_trust, m->proxy_trust_count, &c->client);
 }
 
 /* ---- who the client is ---- */
@@ -53,7 +54,7 @@ static void on_masked(const struct conn *c)
                   "host\", or have a balancer send the PROXY protocol and name it in "
                   "\"proxy_protocol: {trust: [...]}\"; if these are clients, say so with "
                   "\"masked: off\"",
-                  addr_print_ip(&c->peer, text));
+                  addr_print_ip(&c->client, text));
     }
 }
 
@@ -63,7 +64,7 @@ static void settle_client(struct conn *c, const struct addr *source)
     const struct model *m = c->proxy->current->model;
     if (source->len > 0) {
         c->client = *source; /* from a trusted balancer: it knows */
-    } else if (addr_net_any(m->masked, m->masked_count, &c->peer)) {
+    } else if (addr_net_any(m->masked, m->masked_count, &c->client)) {
         on_masked(c);
         return;
     }
@@ -188,11 +189,25 @@ static void begin_tls(struct conn *c, int fd, struct str early)
 
 /* ---- PROXY protocol ---- */
 
+static void drop(struct buf *early)
+{
+    if (early != NULL) {
+        buf_fini(early);
+        free(early);
+    }
+}
+
+void conn_drop_early(struct conn *c)
+{
+    drop(c->early);
+    c->early = NULL;
+}
+
 /* A balancer may keep a connection in hand; only one that began a header is late with it. */
 static void on_proxy_deadline(void *arg)
 {
     struct conn *c = arg;
-    conn_close(c, buf_len(&c->early) > 0 ? WHY_PROXY_HEADER_TIMEOUT : WHY_IDLE_TIMEOUT);
+    conn_close(c, buf_len(c->early) > 0 ? WHY_PROXY_HEADER_TIMEOUT : WHY_IDLE_TIMEOUT);
 }
 
 /* The header is over, or there was none: what else was read goes on. */
@@ -202,16 +217,16 @@ static void leave_proxy(struct conn *c)
     if (c->port == PROXY_PORT_HTTPS) {
         int fd = stream_plain_detach(c->stream);
         c->stream = NULL;
-        struct buf early = c->early;
-        buf_init(&c->early, PROXY_HEADER_MAX);
-        begin_tls(c, fd, buf_str(&early));
-        buf_fini(&early);
+        struct buf *early = c->early;
+        c->early = NULL;
+        begin_tls(c, fd, buf_str(early));
+        drop(early);
         return;
     }
-    struct buf early = c->early;
-    buf_init(&c->early, PROXY_HEADER_MAX);
-    conn_open(c, buf_str(&early), false);
-    buf_fini(&early);
+    struct buf *early = c->early;
+    c->early = NULL;
+    conn_open(c, buf_str(early), false);
+    drop(early);
 }
 
 /* Looks at what came so far; true when it is settled. */
@@ -219,12 +234,12 @@ static bool look_for_header(struct conn *c)
 {
     struct proxy_header header = {.version = 0};
     size_t len = 0;
-    int err = proxy_protocol_parse(buf_str(&c->early), &header, &len);
+    int err = proxy_protocol_parse(buf_str(c->early), &header, &len);
     if (err == ERR_AGAIN) {
         return false;
     }
     if (err == OK) {
-        buf_consume(&c->early, len);
+        buf_consume(c->early, len);
         settle_client(c, &header.source);
     } else if (err != ERR_NOT_FOUND) {
         conn_close(c, WHY_PROXY_HEADER_BAD);
@@ -242,8 +257,8 @@ static void on_proxy_bytes(void *arg, unsigned ready)
     (void)ready;
     uint8_t *room;
     size_t n = 0;
-    size_t space = c->early.limit - buf_len(&c->early);
-    if (space == 0 || buf_reserve(&c->early, space, &room) != OK) {
+    size_t space = c->early->limit - buf_len(c->early);
+    if (space == 0 || buf_reserve(c->early, space, &room) != OK) {
         conn_close(c, WHY_PROXY_HEADER_BAD);
         return;
     }
@@ -251,7 +266,7 @@ static void on_proxy_bytes(void *arg, unsigned ready)
     if (err == ERR_AGAIN) {
         return;
     }
-    if (err != OK && buf_len(&c->early) > 0) {
+    if (err != OK && buf_len(c->early) > 0) {
         conn_close(c, WHY_PROXY_HEADER_BAD);
         return;
     }
@@ -260,14 +275,13 @@ static void on_proxy_bytes(void *arg, unsigned ready)
         conn_close(c, err == ERR_EOF ? WHY_CLIENT_CLOSED : WHY_CLIENT_RESET);
         return;
     }
-    buf_commit(&c->early, n);
+    buf_commit(c->early, n);
     look_for_header(c);
 }
 
 void conn_begin(struct conn *c, int fd)
 {
     struct proxy *p = c->proxy;
-    buf_init(&c->early, PROXY_HEADER_MAX);
     if (!is_trusted(c)) {
         settle_client(c, &(struct addr){.len = 0});
         if (c->port == PROXY_PORT_HTTPS) {
@@ -278,6 +292,8 @@ void conn_begin(struct conn *c, int fd)
         }
         return;
     }
+    c->early = NEW(struct buf);
+    buf_init(c->early, PROXY_HEADER_MAX);
     c->stream = stream_plain_new(p->loop, fd, on_proxy_bytes, c);
     deadline_init(&c->deadline, on_proxy_deadline, c);
     deadline_set(&c->deadline, p->current->header);

@@ -31,8 +31,7 @@ struct conn {
     struct proxy *proxy;
     enum proxy_port port;
     enum conn_state state;
-    struct addr peer;
-    struct addr client; /* peer, or from the PROXY header */
+    struct addr client; /* the peer, or from the PROXY header */
     bool client_known;  /* `client` is one that sites may judge by */
     uint8_t client_text_len;
     char client_text[INET6_ADDRSTRLEN]; /* likewise */
@@ -42,7 +41,7 @@ struct conn {
     struct list exchanges;
     struct deadline deadline;
     struct handshake *turn; /* owned, with CONN_HANDSHAKE: its place in the line */
-    struct buf early;       /* bytes read while looking for a PROXY header */
+    struct buf *early;      /* owned, with CONN_PROXY: bytes read while looking for a header */
     enum why linger_why;    /* with CONN_DRAINING */
     uint64_t counted_in;
     uint64_t counted_out;
@@ -55,6 +54,8 @@ void conn_set_state(struct conn *c, enum conn_state state);
 /* First steps on a new descriptor: PROXY header if its source may send one, TLS if the port wants
  * it. */
 void conn_begin(struct conn *c, int fd);
+/* Forgets what was read while looking for a PROXY header. */
+void conn_drop_early(struct conn *c);
 /* Gives up the place in the line of handshakes, if there is one. */
 void conn_leave_line(struct conn *c);
 /* The stream is ready for HTTP; `early` was read from it already. HTTP/2 where ALPN chose it. */

@@ -32,7 +32,20 @@ static int read_name(SSL *ssl, struct tls_pick *pick)
     if (SSL_client_hello_get0_ext(ssl, TLSEXT_TYPE_server_name, &ext, &len) != 1) {
         return OK;
     }
-    return tls_hello_name(str_n((const char *)ext, len), pick->name, &pick->name_len);
+    char name[TLS_NAME_MAX + 1];
+    size_t name_len = 0;
+    int rc = tls_hello_name(str_n((const char *)ext, len), name, &name_len);
+    if (rc == OK) {
+        tls_pick_fini(pick); /* of a hello before a retry */
+        pick->name = str_n(str_dup(str_n(name, name_len)), name_len);
+    }
+    return rc;
+}
+
+void tls_pick_fini(struct tls_pick *pick)
+{
+    free((void *)(uintptr_t)pick->name.ptr);
+    pick->name = (struct str){.len = 0};
 }
 
 /* Who does not say how it would resume is given no ticket (RFC 8446 section 4.2.9). */
@@ -48,8 +61,8 @@ static struct tls_identity *choose(const struct tls_server *t, struct tls_pick *
 {
     struct tls_identity *id = NULL;
 
-    if (pick->name_len > 0) {
-        id = tls_sni_find(t->sni, str_n(pick->name, pick->name_len));
+    if (pick->name.len > 0) {
+        id = tls_sni_find(t->sni, pick->name);
     }
     if (id == NULL && t->default_name[0] != '\0') {
         id = tls_sni_find(t->sni, str_of(t->default_name));
@@ -63,7 +76,7 @@ static int bind_sessions(SSL *ssl, const struct tls_pick *pick)
     uint8_t context[TLS_DIGEST_BYTES];
     struct tls_digest *d = tls_digest_new();
 
-    tls_digest_add(d, str_n(pick->name, pick->name_len));
+    tls_digest_add(d, pick->name);
     if (pick->policy != NULL) {
         tls_digest_add(d, str_n((const char *)tls_policy_digest(pick->policy), TLS_AUTH_DIGEST));
     }
@@ -106,11 +119,11 @@ static int on_client_hello(SSL *ssl, int *alert, void *arg)
     if (pick->identity == NULL) {
         pick->err = ERR_NOT_FOUND;
         /* RFC 6066 section 3; for a hello without a name RFC 8446 section 9.2. */
-        *alert = pick->name_len > 0 ? SSL_AD_UNRECOGNIZED_NAME : SSL_AD_MISSING_EXTENSION;
+        *alert = pick->name.len > 0 ? SSL_AD_UNRECOGNIZED_NAME : SSL_AD_MISSING_EXTENSION;
         return SSL_CLIENT_HELLO_ERROR;
     }
     pick->takes_ticket = t->env.tickets != NULL && has_psk_modes(ssl);
-    pick->policy = tls_auth_find(t->auth, str_n(pick->name, pick->name_len));
+    pick->policy = tls_auth_find(t->auth, pick->name);
     pick->err = move_to(ssl, pick);
     if (pick->err != OK) {
         *alert = SSL_AD_INTERNAL_ERROR;

@@ -182,6 +182,7 @@ static void tls_close(struct stream *st)
     s->client = NULL;
     s->pick.identity = NULL;
     s->pick.policy = NULL;
+    tls_pick_fini(&s->pick);
     free(s->peer);
     s->peer = NULL;
     buf_fini(&s->in);
@@ -414,7 +415,7 @@ void tls_stream_info(const struct stream *st, struct tls_info *out_info)
     unsigned alpn_len = 0;
 
     *out_info = (struct tls_info){
-        .sni = str_n(s->pick.name, s->pick.name_len),
+        .sni = s->pick.name,
         .alpn = STR(""),
         .version = "",
         .cipher = "",
@@ -455,7 +456,7 @@ bool tls_stream_admits(const struct stream *st, const struct tls_server *now, st
     const struct tls_policy *policy = tls_server_policy(now, host);
 
     if (policy == NULL || s->pick.policy == NULL || !tls_policy_eq(s->pick.policy, policy) ||
-        !str_eq(str_n(s->pick.name, s->pick.name_len), host)) {
+        !str_eq(s->pick.name, host)) {
         return false;
     }
     bool is_current = s->peer != NULL && s->peer->not_after > clock_wall_ms() / 1000;

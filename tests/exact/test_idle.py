@@ -25,7 +25,7 @@ from lib.wait import until  # noqa: E402
 
 BINARY = pathlib.Path(os.environ.get("HIVEDOOR_BUILD", ROOT / "build/release")) / "src/hivedoor"
 WARM, COUNT = 30, 400
-HAS_OLD_OPENSSL = "OpenSSL 3.0." in subprocess.run(
+HAS_OLD_OPENSSL = "OpenSSL  3.0." in subprocess.run(
     [str(BINARY), "version"], capture_output=True, text=True, check=False).stdout
 
 
