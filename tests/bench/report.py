@@ -26,6 +26,10 @@ def cost(row, peer):
     return f"{value / 1e6:.1f} MB" if value > 1e6 else f"{value / 1000:.1f} kB"
 
 
+def times(ratio):
+    return f"{ratio:.2f}" if ratio >= 0.1 else f"{ratio:.2g}"
+
+
 def print_row(row):
     quiet = f"{row['rounds']} rounds" + (f", {row['disturbed']} disturbed" if row["disturbed"] else "")
     print(f"{row['name']:12} {row['what']} ({quiet})")
@@ -33,7 +37,7 @@ def print_row(row):
         line = f"    {peer:9} {cost(row, peer):>12}"
         if peer in ("nginx", "haproxy"):
             (middle, low, high), target, met = targets.shown(row, peer)
-            line += f"   {middle:.2f} ({low:.2f} to {high:.2f})  target {target}: " + \
+            line += f"   {times(middle)} ({times(low)} to {times(high)})  target {target}: " + \
                 ("met" if met else "NOT met")
         elif peer in row["ratio"]:
             line += f"   {row['ratio'][peer][0]:.2f}"
@@ -59,7 +63,7 @@ def table(rows):
         cells = [row["what"], *(cost(row, peer) for peer in ("hivedoor", "nginx", "haproxy"))]
         for peer in ("nginx", "haproxy"):
             (middle, low, high), target, met = targets.shown(row, peer)
-            cells += [f"{middle:.2f} ({low:.2f}–{high:.2f})", f"{target} {verdict(met)}"]
+            cells += [f"{times(middle)} ({times(low)}–{times(high)})", f"{target} {verdict(met)}"]
         lines.append("| " + " | ".join(cells) + " |")
     return lines
 
@@ -139,6 +143,11 @@ def beside(result):
                 f"{peer} {cost(row, peer)} each, {row['at_once'][peer] / 1000:.1f} kB when all came at "
                 f"once, {row['at_once_left'][peer] / 1000:.1f} kB left of each of those after their end"
                 for peer in row["cost"]) + ".")
+    if "idle-h1" in rows and "idle-h2" in rows:
+        lines.append("HTTP/2 adds to an idle connection, which is nghttp2's session and what belongs to "
+                     "it at ours: " + "; ".join(
+                         f"{peer} {(rows['idle-h2']['cost'][peer][0] - one[0]) / 1000:.1f} kB"
+                         for peer, one in rows["idle-h1"]["cost"].items()) + ".")
     if "p99-storm" in rows:
         row = rows["p99-storm"]
         lines.append("The storm: " + "; ".join(
