@@ -131,6 +131,7 @@ int err_from_errno(int errno_value);
     X(HOLD_TIMEOUT, "hold_timeout", 503, "no endpoint took a connection within hold.wait")         \
     X(QUEUE_FULL, "queue_full", 503, "too many requests wait for their turn at the service")       \
     X(QUEUE_TIMEOUT, "queue_timeout", 503, "its turn at the service did not come in hold.wait")    \
+    X(CHECK_STATUS, "check_status", 0, "a health check got another answer than 200 to 399")        \
     X(CONNECT_REFUSED, "connect_refused", 502, "the service refused the connection")               \
     X(CONNECT_TIMEOUT, "connect_timeout", 504, "no connection within timeouts.connect")            \
     X(CONNECT_FAILED, "connect_failed", 502, "the service could not be reached")                   \

@@ -143,8 +143,16 @@ struct model_health {
     uint32_t timeout_ms;
     uint32_t fall;   /* failures in a row that take it out */
     uint32_t rise;   /* successes in a row that bring it back */
-    struct str path; /* GET, good below 400; empty: a TCP connection is enough */
-    struct str host; /* of the request; the site's name unless written */
+    struct str path; /* GET, good below 400; empty: a connection is enough */
+    struct str host; /* of the request; empty: the target's */
+};
+
+/* How an endpoint is passed over for what requests show. */
+struct model_eject {
+    uint32_t errors;     /* answers in a row that were none; 0: they are not counted */
+    uint32_t first_ms;   /* how long; twice as long each time in a row ... */
+    uint32_t longest_ms; /* ... up to this */
+    uint32_t percent;    /* of a service's endpoints, at most, for their answers */
 };
 
 /* How requests wait where no endpoint can have them. */
@@ -169,6 +177,7 @@ struct model_route {
     uint64_t replay_bytes; /* of a request body kept, to send it again elsewhere */
     struct model_balance balance;
     struct model_health health;
+    struct model_eject eject;
     struct model_hold hold;
     struct model_bound bound;
 };

@@ -48,9 +48,10 @@ enum schema_type {
     SCHEMA_TOKEN,       /* the name of a header or cookie */
     SCHEMA_RATE,        /* "10/s" */
     SCHEMA_REALM,
-    SCHEMA_TARGET,   /* "http://service:port" */
-    SCHEMA_RELAY,    /* the same with a path */
-    SCHEMA_REDIRECT, /* "https://host" */
+    SCHEMA_REQUEST_PATH, /* "/healthz?x" */
+    SCHEMA_TARGET,       /* "http://service:port" */
+    SCHEMA_RELAY,        /* the same with a path */
+    SCHEMA_REDIRECT,     /* "https://host" */
 };
 
 struct schema_key {

@@ -44,6 +44,9 @@ int values_rate(struct str text, uint32_t *out_count, uint32_t *out_period_ms,
 /* What may stand between the quotes of a challenge (RFC 9110 section 5.6.4) as it is: 1 to 128
  * printable ASCII characters without " and \. */
 int values_realm(struct str text, struct values_fault *fault) MUST_USE;
+/* What a GET may ask for (RFC 9112 section 3.2.1), as it is sent: "/", then visible ASCII without
+ * fragment, at most 1024 bytes. */
+int values_request_path(struct str text, struct values_fault *fault) MUST_USE;
 /* A path of a file or folder: not empty, no control characters, below 4096 bytes. */
 int values_path(struct str text, struct values_fault *fault) MUST_USE;
 

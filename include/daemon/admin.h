@@ -18,6 +18,7 @@
 
 #include "base/str.h"
 #include "config/bundle.h"
+#include "daemon/checks.h"
 #include "daemon/reload.h"
 #include "daemon/services.h"
 #include "daemon/traffic.h"
@@ -40,6 +41,7 @@ struct admin_view {
     uint64_t generation;
     const struct counters *counters;
     const struct services *services;
+    const struct checks *checks;
     const struct traffic *traffic;
     uint32_t sandbox_missing;           /* bits of enum sandbox_step */
     enum reload_outcome reload_outcome; /* of the last reload that did something */

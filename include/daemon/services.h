@@ -55,6 +55,8 @@ int services_set(struct services *s, const struct model *m) MUST_USE;
 void services_hurry(struct services *s, struct str name);
 /* The names of pattern targets; borrowed. */
 struct wanted *services_wanted(const struct services *s);
+/* Tells what this name leads to once more, if it is one of these. */
+void services_tell(struct services *s, struct str name);
 /* Walks over all: *pos starts as NULL; false at the end. `out_name` is borrowed. */
 bool services_next(const struct services *s, const struct list **pos, struct str *out_name,
                    struct service_info *out_info);

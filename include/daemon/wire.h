@@ -40,7 +40,7 @@ enum wire_from { WIRE_SUPERVISOR = 1, WIRE_LOADER = 2, WIRE_KEEPER = 4, WIRE_WOR
  * TICKETS           session ticket keys, newest first
  * ENDPOINTS         addresses of a service; flag: enum wire_endpoints; text: their tasks' names, a
  *                   line each in the same order, as far as they fit; request: without any, the enum
- *                   why of it
+ *                   why of it; number: so many addresses in front pass their checks
  * HURRY             a worker could not connect to this service: ask DNS now
  * CHALLENGE_ASK     is there a file for this ACME token? request: the sender's number for it
  * CHALLENGE_ANSWER  flag: 1 and its bytes, or 0
@@ -64,7 +64,7 @@ enum wire_from { WIRE_SUPERVISOR = 1, WIRE_LOADER = 2, WIRE_KEEPER = 4, WIRE_WOR
     X(LISTEN, "listen", WIRE_SUPERVISOR, 1, 1, "rf")                                               \
     X(UNLISTEN, "unlisten", WIRE_SUPERVISOR, 0, 0, "r")                                            \
     X(TICKETS, "tickets", WIRE_SUPERVISOR, 0, 0, "k")                                              \
-    X(ENDPOINTS, "endpoints", WIRE_SUPERVISOR | WIRE_KEEPER, 0, 0, "fsatr")                        \
+    X(ENDPOINTS, "endpoints", WIRE_SUPERVISOR | WIRE_KEEPER, 0, 0, "fsatrn")                       \
     X(HURRY, "hurry", WIRE_SUPERVISOR | WIRE_WORKER, 0, 0, "s")                                    \
     X(CHALLENGE_ASK, "challenge_ask", WIRE_WORKER, 0, 0, "rs")                                     \
     X(CHALLENGE_ANSWER, "challenge_answer", WIRE_SUPERVISOR, 0, 0, "rft")                          \

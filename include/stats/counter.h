@@ -112,6 +112,14 @@
       "Times addresses of a service were not used.")                                               \
     X(ENDPOINTS_REFUSED_EXTERNAL, "endpoints_refused_total", COUNTER, "cause=\"external\"",        \
       "Times addresses of a service were not used.")                                               \
+    X(HEALTH_GOOD, "health_checks_total", COUNTER, "outcome=\"good\"",                             \
+      "Checks of endpoints, by outcome.")                                                          \
+    X(HEALTH_BAD, "health_checks_total", COUNTER, "outcome=\"bad\"",                               \
+      "Checks of endpoints, by outcome.")                                                          \
+    X(ENDPOINTS_FAILING, "endpoints_failing", GAUGE, "",                                           \
+      "Endpoints that fail their checks, once for each check.")                                    \
+    X(ENDPOINTS_TAKEN_OUT, "endpoints_taken_out_total", COUNTER, "",                               \
+      "Times an endpoint began to fail its checks.")                                               \
     X(NAME_CONFLICTS, "service_name_conflicts_total", COUNTER, "",                                 \
       "Pairs of services found to answer to one name.")                                            \
     X(PATTERN_NAMES, "pattern_names", GAUGE, "",                                                   \
@@ -154,6 +162,9 @@ enum counter {
     X(UPSTREAM_EJECTIONS, "upstream_ejections_total", COUNTER,                                     \
       "Times a worker began to pass over an endpoint, by reason.")                                 \
     X(UPSTREAM_EJECTED, "upstream_ejected", GAUGE, "Workers that pass over an endpoint.")          \
+    X(UPSTREAM_EJECTED_AT, "upstream_ejected_timestamp_seconds", GAUGE,                            \
+      "When a worker began to pass over an endpoint, by reason, seconds since 1970; 0: none "      \
+      "does.")                                                                                     \
     X(SERVICE_ENDPOINTS, "service_endpoints", GAUGE, "Addresses known by service.")                \
     X(CERTIFICATE_EXPIRY, "certificate_expiry_seconds", GAUGE,                                     \
       "End of validity, seconds since 1970, by first name and key type.")                          \

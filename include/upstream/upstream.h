@@ -58,6 +58,9 @@ void upstream_service_unref(struct upstream_service *s);
 /* Replaces the endpoint set: addresses that stay keep their links; those that left are EP_DRAINING:
  * idle links closed at once, running exchanges left alone. Unknown names are remembered too. */
 void upstream_update(struct upstream *u, struct str name, const struct addr *addrs, size_t count);
+/* The first `well` of the addresses just given pass their checks, the others fail them: they are
+ * chosen only where nothing else is left. Where all fail, all are as good as before. */
+void upstream_checked(struct upstream *u, struct str name, size_t well);
 /* Why a service has no address when it has none: what requests end with then. WHY_NO_ENDPOINT
  * unless it was told. */
 void upstream_lack(struct upstream *u, struct str name, enum why why);
@@ -91,6 +94,9 @@ struct lease_want {
     /* From there until requests can be sent: TLS, HTTP/2's greeting. NULL: as the attempt. */
     struct deadline_class *greet_class;
     const struct h1_limits *limits;
+    /* How endpoints are passed over for what they fail or answer; lives as long as the lease. NULL:
+     * as where nothing is configured. */
+    const struct model_eject *eject;
     enum model_balance_kind balance;
     uint64_t balance_key; /* with MODEL_BALANCE_HASH */
     uint64_t came_us;     /* when the request came (clock_us): its place among others; 0: now */
@@ -101,8 +107,8 @@ struct lease_want {
 /*
  * Asks for a link: an idle one (newest first), else connects, trying other endpoints when one
  * refuses, is unreachable or exceeds its attempt deadline, until all have been tried. Such an
- * endpoint is passed over for 1 s, then 2 s, up to 10 s, unless all are. A certificate that is not
- * accepted is tried for once more elsewhere, and nothing is passed over for it.
+ * endpoint is passed over for a while (`eject`), unless all are. A certificate that is not accepted
+ * is tried for once more elsewhere, and nothing is passed over for it.
  *
  * Where nothing is left to try, or nothing is known, it waits with the others (hold_class), and
  * fails with WHY_HOLD_TIMEOUT, or what upstream_lack said, when that is over. A service whose

@@ -35,6 +35,8 @@ void dump_verify(struct dump *d, const char *indent, const struct model_target *
 bool dump_are_defaults(const struct model_rules *r);
 void dump_bound(struct dump *d, const struct model_bound *b);
 void dump_balance(struct dump *d, const struct model_balance *b);
+void dump_health(struct dump *d, const struct model_health *h);
+void dump_eject(struct dump *d, const struct model_eject *e);
 void dump_client_auth(struct dump *d, const struct model_client_auth *c);
 
 #endif

@@ -180,6 +180,39 @@ void dump_balance(struct dump *d, const struct model_balance *b)
     dump_put(d, "}\n");
 }
 
+void dump_health(struct dump *d, const struct model_health *h)
+{
+    if (h->interval_ms == 0) {
+        dump_put(d, "        health: off\n");
+        return;
+    }
+    dump_duration(d, "        health: {interval: ", h->interval_ms);
+    dump_duration(d, ", timeout: ", h->timeout_ms);
+    dump_put(d, ", fall: %" PRIu32 ", rise: %" PRIu32, h->fall, h->rise);
+    if (h->path.len > 0) {
+        dump_put(d, ", path: ");
+        dump_text(d, h->path);
+    }
+    if (h->host.len > 0) {
+        dump_put(d, ", host: ");
+        dump_text(d, h->host);
+    }
+    dump_put(d, "}\n");
+}
+
+void dump_eject(struct dump *d, const struct model_eject *e)
+{
+    dump_put(d, "        eject: {errors: ");
+    if (e->errors == 0) {
+        dump_put(d, "off");
+    } else {
+        dump_put(d, "%" PRIu32, e->errors);
+    }
+    dump_duration(d, ", first: ", e->first_ms);
+    dump_duration(d, ", longest: ", e->longest_ms);
+    dump_put(d, ", percent: %" PRIu32 "}\n", e->percent);
+}
+
 void dump_bound(struct dump *d, const struct model_bound *b)
 {
     if (b->requests == 0) {

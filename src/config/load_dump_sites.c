@@ -3,6 +3,8 @@
 
 #include <inttypes.h>
 
+#include "load_part.h"
+
 static bool are_equal(const struct model_timeouts *a, const struct model_timeouts *b)
 {
     return a->attempt_ms == b->attempt_ms && a->connect_ms == b->connect_ms &&
@@ -18,6 +20,13 @@ static bool has_default_limits(const struct dump *d, const struct model_route *r
 static bool has_default_hold(const struct dump *d, const struct model_route *r)
 {
     return r->hold.wait_ms == d->model->hold.wait_ms && r->hold.requests == d->model->hold.requests;
+}
+
+static bool has_default_eject(const struct model_route *r)
+{
+    struct model_eject e = load_eject_default();
+    return r->eject.errors == e.errors && r->eject.first_ms == e.first_ms &&
+           r->eject.longest_ms == e.longest_ms && r->eject.percent == e.percent;
 }
 
 static void put_bounds(struct dump *d, const struct model_route *r)
@@ -51,7 +60,7 @@ static bool is_bare(const struct dump *d, const struct model_route *r)
            are_equal(&r->timeouts, &d->model->timeouts) && r->to.pin.len == 0 &&
            !r->to.is_external && has_default_limits(d, r) && dump_are_defaults(&r->rules) &&
            r->balance.kind == MODEL_BALANCE_LEAST && has_default_hold(d, r) &&
-           r->bound.requests == 0;
+           r->bound.requests == 0 && r->health.interval_ms == 0 && has_default_eject(r);
 }
 
 static void put_route(struct dump *d, const struct model_route *r)
@@ -84,6 +93,12 @@ static void put_route(struct dump *d, const struct model_route *r)
     }
     if (!d->is_brief || r->balance.kind != MODEL_BALANCE_LEAST) {
         dump_balance(d, &r->balance);
+    }
+    if (!d->is_brief || r->health.interval_ms > 0) {
+        dump_health(d, &r->health);
+    }
+    if (!d->is_brief || !has_default_eject(r)) {
+        dump_eject(d, &r->eject);
     }
     dump_verify(d, "        ", &r->to);
     dump_rules(d, "        ", &r->rules);

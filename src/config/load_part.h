@@ -30,6 +30,8 @@ struct load_inherited {
     struct str pin;
     bool is_external;
     struct model_balance balance;
+    struct model_health health;
+    struct model_eject eject;
     struct model_hold hold;
     struct model_bound bound;
 };
@@ -49,6 +51,8 @@ struct str load_absolute(const struct load *l, struct str path);
 
 /* What a site or a route says, over what it has from above: all keys that both may have. */
 void load_over(struct load *l, const struct yaml_node *map, struct load_inherited *in);
+/* Of who says nothing of it. */
+struct model_eject load_eject_default(void);
 void load_client_auth(struct load *l, const struct yaml_node *site, struct model_client_auth *out);
 /* The file that a node names; the same for the same kind and path. `key` says of which key. */
 const struct model_file *load_use_file(struct load *l, enum model_file_kind kind,

@@ -223,6 +223,49 @@ static void load_balance(struct load *l, const struct yaml_node *node, struct mo
     *b = balance;
 }
 
+/* ---- which endpoints are passed over ---- */
+
+static void load_health(struct load *l, const struct yaml_node *node, struct model_health *health)
+{
+    const struct yaml_node *path = yaml_tree_get(node, "path");
+    const struct yaml_node *host = yaml_tree_get(node, "host");
+    struct values_fault fault;
+    struct model_health h = {.path = STR(""), .host = STR("")};
+    if (node == NULL || node->kind == YAML_TREE_BAD) {
+        return;
+    }
+    if (node->kind == YAML_TREE_MAP) {
+        h.interval_ms = load_u32(node, AT "health.interval");
+        h.timeout_ms = load_u32(node, AT "health.timeout");
+        h.fall = load_u32(node, AT "health.fall");
+        h.rise = load_u32(node, AT "health.rise");
+    }
+    if (path != NULL && path->kind == YAML_TREE_SCALAR &&
+        values_request_path(path->text, &fault) == OK) {
+        h.path = arena_dup(&l->model->arena, path->text);
+    }
+    if (host != NULL && host->kind == YAML_TREE_SCALAR &&
+        names_host(&l->model->arena, host->text, &h.host, &fault) != OK) {
+        h.host = STR("");
+    }
+    *health = h;
+}
+
+static void load_eject(const struct yaml_node *node, struct model_eject *eject)
+{
+    *eject = (struct model_eject){.errors = load_u32(node, AT "eject.errors"),
+                                  .first_ms = load_u32(node, AT "eject.first"),
+                                  .longest_ms = load_u32(node, AT "eject.longest"),
+                                  .percent = load_u32(node, AT "eject.percent")};
+}
+
+struct model_eject load_eject_default(void)
+{
+    struct model_eject eject;
+    load_eject(NULL, &eject);
+    return eject;
+}
+
 /* ---- how much a service gets, and how the rest waits ---- */
 
 static void load_hold(const struct yaml_node *node, struct model_hold *hold)
@@ -289,6 +332,10 @@ void load_over(struct load *l, const struct yaml_node *map, struct load_inherite
     load_rules(l, map, &in->rules);
     load_addresses(l, map, in);
     load_balance(l, yaml_tree_get(map, "balance"), &in->balance);
+    load_health(l, yaml_tree_get(map, "health"), &in->health);
+    if (yaml_tree_get(map, "eject") != NULL) {
+        load_eject(yaml_tree_get(map, "eject"), &in->eject);
+    }
     load_hold(yaml_tree_get(map, "hold"), &in->hold);
     load_bound(yaml_tree_get(map, "max_requests"), &in->bound);
 }

@@ -32,6 +32,8 @@ static bool load_route(struct load *l, struct str prefix, const struct yaml_node
     r.to.pin = in.pin;
     r.to.is_external = in.is_external;
     r.balance = in.balance;
+    r.health = in.health;
+    r.eject = in.eject;
     r.hold = in.hold;
     r.bound = in.bound;
     r.to.verify.name = STR("");
@@ -136,6 +138,8 @@ static void load_site(struct load *l, const struct yaml_node *key, const struct 
                                        .verify = {.name = {"", 0}},
                                        .pin = {"", 0},
                                        .balance = {.name = {"", 0}},
+                                       .health = {.path = {"", 0}, .host = {"", 0}},
+                                       .eject = load_eject_default(),
                                        .hold = l->model->hold};
     site->name = STR("");
     site->redirect = STR("");

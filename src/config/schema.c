@@ -104,6 +104,7 @@ const char *schema_type_text(enum schema_type type)
     case SCHEMA_TOKEN: return "name";
     case SCHEMA_RATE: return "rate";
     case SCHEMA_REALM: return "text";
+    case SCHEMA_REQUEST_PATH: return "path of a request";
     case SCHEMA_TARGET: return "URL of a service";
     case SCHEMA_RELAY: return "URL";
     case SCHEMA_REDIRECT: return "URL";

@@ -214,6 +214,7 @@ static int check_text(struct checker *c, const struct schema_key *key, struct st
     case SCHEMA_RATE:
     case SCHEMA_RATE_MAP: return values_rate(text, &count, &period, fault);
     case SCHEMA_REALM: return values_realm(text, fault);
+    case SCHEMA_REQUEST_PATH: return values_request_path(text, fault);
     case SCHEMA_TARGET:
     case SCHEMA_TARGET_MAP: return names_target(&c->scratch, text, &target, fault);
     case SCHEMA_RELAY: return names_relay(&c->scratch, text, &target, &path, fault);

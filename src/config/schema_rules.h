@@ -240,8 +240,92 @@
         .example = "true"                                                                          \
     }
 
+/* Which endpoints are passed over. */
+#define SCHEMA_HEALTH(AT, OR)                                                                      \
+    {.path = AT ".health",                                                                         \
+     .type = SCHEMA_MAP,                                                                           \
+     .word = "off",                                                                                \
+     OR("off", "health"),                                                                          \
+     .help = "Checks each endpoint of the service, whatever the traffic. One that fails is not "   \
+             "chosen while another is well.",                                                      \
+     .example = "{path: /healthz}"},                                                               \
+        {.path = AT ".health.path",                                                                \
+         .type = SCHEMA_REQUEST_PATH,                                                              \
+         .help = "What is asked for with GET; an answer of 200 to 399 is good. Without it a "      \
+                 "connection is enough.",                                                          \
+         .example = "/healthz"},                                                                   \
+        {.path = AT ".health.host",                                                                \
+         .type = SCHEMA_HOST,                                                                      \
+         .help = "The host that is asked for; that of the service's URL unless written.",          \
+         .example = "c.com"},                                                                      \
+        {.path = AT ".health.interval",                                                            \
+         .type = SCHEMA_DURATION,                                                                  \
+         .min = 100,                                                                               \
+         .max = 3600000,                                                                           \
+         .fallback = "5s",                                                                         \
+         .help = "How often each endpoint is checked.",                                            \
+         .example = "5s"},                                                                         \
+        {.path = AT ".health.timeout",                                                             \
+         .type = SCHEMA_DURATION,                                                                  \
+         .min = 10,                                                                                \
+         .max = 60000,                                                                             \
+         .fallback = "2s",                                                                         \
+         .help = "How long a check may take, from the connection to the head of the answer.",      \
+         .example = "2s"},                                                                         \
+        {.path = AT ".health.fall",                                                                \
+         .type = SCHEMA_NUMBER,                                                                    \
+         .min = 1,                                                                                 \
+         .max = 100,                                                                               \
+         .fallback = "3",                                                                          \
+         .help = "So many failures in a row take an endpoint out.",                                \
+         .example = "3"},                                                                          \
+        {.path = AT ".health.rise",                                                                \
+         .type = SCHEMA_NUMBER,                                                                    \
+         .min = 1,                                                                                 \
+         .max = 100,                                                                               \
+         .fallback = "2",                                                                          \
+         .help = "So many successes in a row bring it back.",                                      \
+         .example = "2"},                                                                          \
+        {.path = AT ".eject",                                                                      \
+         .type = SCHEMA_MAP,                                                                       \
+         .help = "How an endpoint is passed over for what requests show of it.",                   \
+         .example = "{errors: 5}"},                                                                \
+        {.path = AT ".eject.errors",                                                               \
+         .type = SCHEMA_NUMBER,                                                                    \
+         .word = "off",                                                                            \
+         .word_value = 0,                                                                          \
+         .min = 1,                                                                                 \
+         .max = 1000,                                                                              \
+         .fallback = "5",                                                                          \
+         .help = "So many bad answers in a row (502, 503, 504, late, cut or malformed) eject an "  \
+                 "endpoint; off: none do.",                                                        \
+         .example = "5"},                                                                          \
+        {.path = AT ".eject.first",                                                                \
+         .type = SCHEMA_DURATION,                                                                  \
+         .min = 10,                                                                                \
+         .max = 3600000,                                                                           \
+         .fallback = "1s",                                                                         \
+         .help = "How long it is passed over the first time; then twice as long each time in a "   \
+                 "row.",                                                                           \
+         .example = "1s"},                                                                         \
+        {.path = AT ".eject.longest",                                                              \
+         .type = SCHEMA_DURATION,                                                                  \
+         .min = 10,                                                                                \
+         .max = 3600000,                                                                           \
+         .fallback = "10s",                                                                        \
+         .help = "How long at most.",                                                              \
+         .example = "10s"},                                                                        \
+    {                                                                                              \
+        .path = AT ".eject.percent", .type = SCHEMA_NUMBER, .min = 0, .max = 100,                  \
+        .fallback = "50",                                                                          \
+        .help =                                                                                    \
+            "How many of a service's endpoints, of a hundred, are ejected at a time for their "    \
+            "answers; never the last.",                                                            \
+        .example = "50"                                                                            \
+    }
+
 #define SCHEMA_RULES(AT, KIND, FROM, OR)                                                           \
     SCHEMA_BOUNDS(AT, KIND, FROM), SCHEMA_VERIFY(AT), SCHEMA_HEADERS(AT), SCHEMA_ACCESS(AT, OR),   \
-        SCHEMA_BOUND(AT, OR), SCHEMA_ADDRESSES(AT, OR)
+        SCHEMA_HEALTH(AT, OR), SCHEMA_BOUND(AT, OR), SCHEMA_ADDRESSES(AT, OR)
 
 #endif

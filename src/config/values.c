@@ -329,6 +329,19 @@ int values_realm(struct str text, struct values_fault *fault)
                                  "at most 128 printable ASCII characters without \" and \\");
 }
 
+int values_request_path(struct str text, struct values_fault *fault)
+{
+    bool is_ok = text.len > 0 && text.len <= 1024 && text.ptr[0] == '/';
+    for (size_t i = 0; i < text.len && is_ok; i++) {
+        char c = text.ptr[i];
+        is_ok = c > 0x20 && c < 0x7F && c != '#' && c != '"' && c != '\\';
+    }
+    return is_ok ? OK
+                 : values_refuse(fault, NULL,
+                                 "a path such as /healthz, at most 1024 characters, encoded where "
+                                 "it must be");
+}
+
 int values_path(struct str text, struct values_fault *fault)
 {
     if (text.len == 0 || text.len >= 4096 || has_control(text)) {

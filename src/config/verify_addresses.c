@@ -21,6 +21,19 @@ static void verify_target(const struct verify *v, const struct verify_pair *p,
     }
 }
 
+/* What is checked must be known without a request, and have another to be chosen instead. */
+static void verify_health(const struct verify *v, const struct verify_pair *p,
+                          const struct model_route *r)
+{
+    if (r->health.interval_ms > 0 && (r->to.is_pattern || r->to.is_literal)) {
+        complain(v, p, r->to.is_pattern ? "health and {1} in" : "health and a literal address in",
+                 "health only where the service has a name of its own, or health: off");
+    }
+    if (r->eject.first_ms > r->eject.longest_ms) {
+        complain(v, p, "eject.first above eject.longest in", "first to be the shorter one");
+    }
+}
+
 /* One name is followed once, whatever the number of sites: they must want the same of it. */
 static void verify_same(const struct verify *v, struct map *first, const struct verify_pair *p,
                         const struct model_target *t)
@@ -56,6 +69,7 @@ void verify_addresses(const struct verify *v)
         for (size_t k = 0; k < site->route_count; k++) {
             const struct model_target *t = &site->routes[k].to;
             verify_target(v, &p, t);
+            verify_health(v, &p, &site->routes[k]);
             if (!t->is_pattern && !t->is_literal) {
                 verify_same(v, first, &p, t);
             }

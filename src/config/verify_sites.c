@@ -91,9 +91,9 @@ static void verify_shape(const struct verify *v, const struct verify_pair *p)
                   to != NULL ? "to" : "routes",
                   to != NULL && routes != NULL ? "routes" : "redirect", STR_FMT(shown));
     }
-    static const char *const useless[] = {"timeouts",     "limits",  "verify",
-                                          "gzip",         "balance", "hold",
-                                          "max_requests", "pin",     "external"};
+    static const char *const useless[] = {"timeouts",     "limits", "verify",  "gzip",
+                                          "balance",      "hold",   "health",  "eject",
+                                          "max_requests", "pin",    "external"};
     for (size_t i = 0; redirect != NULL && count == 1 && i < sizeof(useless) / sizeof(useless[0]);
          i++) {
         const struct yaml_node *node = yaml_tree_get(p->node, useless[i]);

@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "config/coverage.h"
+#include "daemon/endpoint_view.h"
 #include "daemon/expiry.h"
 #include "daemon/json.h"
 #include "daemon/sandbox.h"
@@ -123,16 +124,29 @@ static void write_certs(struct json *j, const struct tls_set *set)
     json_array_end(j);
 }
 
-/* Listed by the DNS, or only remembered; and whose it is, where that is known. */
-static void write_endpoint(struct json *j, const struct services *s, struct str name,
+/* What the DNS, the checks and the workers say of it; and whose it is, where that is known. */
+static void write_endpoint(struct json *j, const struct endpoint_views *views, struct str name,
                            const struct service_info *info, const struct addr *a)
 {
+    const struct services *s = views->view->services;
     const struct task_name *task = services_task(s, a);
-    bool is_remembered = service_is_remembered(info->service, a);
+    struct endpoint_view e;
 
+    endpoint_view(views, name, info, a, &e);
     json_object(j, NULL);
     write_addr(j, "address", a);
-    json_str(j, "state", is_remembered ? STR("remembered") : STR("listed"));
+    json_str(j, "state", str_of(e.state));
+    if (!e.is_well) {
+        json_str(j, "reason", e.reason);
+        json_time(j, "since", e.since_wall_ms);
+    }
+    if (e.status != 0) {
+        json_int(j, "status", e.status);
+    }
+    if (e.workers > 0) {
+        json_int(j, "workers", (int64_t)e.workers);
+    }
+    json_int(j, "running", (int64_t)e.running);
     if (!services_uses(s, name, a)) {
         json_str(j, "unused", str_of(why_label(WHY_NOT_PINNED)));
     }
@@ -143,7 +157,7 @@ static void write_endpoint(struct json *j, const struct services *s, struct str 
 }
 
 /* `lack`: what requests end with now, WHY_OK when there is an address for them. */
-static void write_service(struct json *j, const struct services *s, struct str name,
+static void write_service(struct json *j, const struct endpoint_views *views, struct str name,
                           const struct service_info *info, enum why lack)
 {
     json_object(j, NULL);
@@ -162,29 +176,33 @@ static void write_service(struct json *j, const struct services *s, struct str n
     json_array_end(j);
     json_array(j, "endpoint_states");
     for (size_t k = 0; k < info->count; k++) {
-        write_endpoint(j, s, name, info, &info->addrs[k]);
+        write_endpoint(j, views, name, info, &info->addrs[k]);
     }
     json_array_end(j);
     json_object_end(j);
 }
 
-static void write_services(struct json *j, const struct services *s)
+static void write_services(struct json *j, const struct admin_view *view)
 {
+    const struct services *s = view->services;
+    struct endpoint_views views;
     const struct list *pos = NULL;
     struct str name;
     struct service_info info;
 
+    endpoint_views_init(&views, view);
     json_array(j, "services");
     while (services_next(s, &pos, &name, &info)) {
-        write_service(j, s, name, &info, services_lack(s, name));
+        write_service(j, &views, name, &info, services_lack(s, name));
     }
     json_array_end(j);
     pos = NULL;
     json_array(j, "pattern_services");
     while (wanted_next(services_wanted(s), &pos, &name, &info)) {
-        write_service(j, s, name, &info, info.count > 0 ? WHY_OK : WHY_NO_ENDPOINT);
+        write_service(j, &views, name, &info, info.count > 0 ? WHY_OK : WHY_NO_ENDPOINT);
     }
     json_array_end(j);
+    endpoint_views_fini(&views);
 }
 
 static void write_sandbox(struct json *j, uint32_t missing)
@@ -297,7 +315,7 @@ int admin_state_write(const struct admin_view *view, struct buf *out)
         write_sites(&j, view->bundle);
         write_certs(&j, &view->bundle->certs);
     }
-    write_services(&j, view->services);
+    write_services(&j, view);
     write_rates(&j, view->traffic);
     write_errors(&j, view->traffic);
     write_sandbox(&j, view->sandbox_missing);

@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "daemon/admin.h"
+#include "daemon/endpoint_view.h"
 #include "daemon/expiry.h"
 #include "http/target.h"
 #include "route/capture.h"
@@ -185,15 +186,35 @@ static struct str said_of(struct explain *e, struct str service, const struct se
                         is_used ? "" : ", not used: ", is_used ? "" : why_label(WHY_NOT_PINNED));
 }
 
+/* What speaks against it, if anything does. */
+static void passed_over(struct explain *e, const struct endpoint_views *views, struct str service,
+                        const struct addr *a)
+{
+    struct endpoint_view v;
+
+    endpoint_view(views, service, NULL, a, &v);
+    int64_t seconds = (clock_wall_ms() - v.since_wall_ms) / 1000;
+    if (v.workers > 0) {
+        line(e, "", "passed over by %" PRIu64 " workers for %" PRId64 " s, reason %.*s", v.workers,
+             seconds, STR_FMT(v.reason));
+    } else if (v.status != 0) {
+        line(e, "", "down for %" PRId64 " s: its check was answered with %u", seconds, v.status);
+    } else if (!v.is_well) {
+        line(e, "", "down for %" PRId64 " s: its check fails, reason %.*s", seconds,
+             STR_FMT(v.reason));
+    }
+}
+
 static void endpoints(struct explain *e, struct str service, const struct service_info *info,
                       const struct addr *addrs, size_t count)
 {
     struct totals *sent = totals_new(e->view->counters, SERIES_UPSTREAM_REQUESTS);
     struct totals *failed = totals_new(e->view->counters, SERIES_UPSTREAM_FAILURES);
     struct totals *active = totals_new(e->view->counters, SERIES_UPSTREAM_ACTIVE);
-    struct totals *ejected = totals_new(e->view->counters, SERIES_UPSTREAM_EJECTED);
+    struct endpoint_views views;
     char text[ADDR_TEXT_MAX];
 
+    endpoint_views_init(&views, e->view);
     for (size_t i = 0; i < count; i++) {
         struct str at = str_of(addr_print(&addrs[i], text));
         struct str said = said_of(e, service, info, &addrs[i]);
@@ -201,13 +222,9 @@ static void endpoints(struct explain *e, struct str service, const struct servic
              "%s, %" PRIu64 " requests sent, %" PRIu64 " running, %" PRIu64 " failures%.*s", text,
              figure(sent, service, at), figure(active, service, at), figure(failed, service, at),
              STR_FMT(said));
-        uint64_t workers = figure(ejected, service, at);
-        if (workers > 0) {
-            line(e, "", "passed over by %" PRIu64 " workers, for what it failed or answered",
-                 workers);
-        }
+        passed_over(e, &views, service, &addrs[i]);
     }
-    totals_free(ejected);
+    endpoint_views_fini(&views);
     totals_free(active);
     totals_free(failed);
     totals_free(sent);

@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 #include "daemon/keeper.h"
 
+#include <stdlib.h>
+#include <string.h>
+
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "config/bundle.h"
 #include "daemon/admin.h"
+#include "daemon/checks.h"
 #include "daemon/expiry.h"
 #include "daemon/services.h"
 #include "daemon/supervisor.h"
@@ -17,6 +21,7 @@
 struct keeper {
     struct process process;
     struct services *services;
+    struct checks *checks;
     struct traffic *traffic;
     struct admin *admin;
     struct admin_view view;
@@ -29,26 +34,51 @@ struct keeper {
 
 /* ---- services ---- */
 
-static void on_addrs(void *arg, struct str name, const struct services_set *set)
+static void send_addrs(struct keeper *k, struct str name, const struct services_set *set,
+                       const struct checks_order *o)
 {
-    struct keeper *k = arg;
     struct wire_msg m = {
         .id = WIRE_ENDPOINTS,
         .flag = set->sure ? WIRE_ENDPOINTS_SET : WIRE_ENDPOINTS_NONE,
         .name = name,
         .request = set->lack,
-        .text = set->names,
-        .addrs = set->addrs,
-        .addr_count = set->count < WIRE_ADDRS_MAX ? set->count : WIRE_ADDRS_MAX,
+        .number = o->well,
+        .text = buf_len(o->out_names) > 0 ? buf_str(o->out_names) : set->names,
+        .addrs = o->addrs,
+        .addr_count = o->count < WIRE_ADDRS_MAX ? o->count : WIRE_ADDRS_MAX,
     };
-    struct log_line line;
 
     wire_link_send(k->process.link, &m, NULL, 0);
+}
+
+static void on_addrs(void *arg, struct str name, const struct services_set *set)
+{
+    struct keeper *k = arg;
+    struct checks_order o = {.count = set->count, .names = set->names, .well = set->count};
+    struct log_line line;
+    struct buf names;
+
+    o.addrs = mem_array(set->count, sizeof(*o.addrs));
+    memcpy(o.addrs, set->addrs, set->count * sizeof(*o.addrs));
+    buf_init(&names, WIRE_TEXT_MAX);
+    o.out_names = &names;
+    checks_addresses(k->checks, name, set->addrs, set->count);
+    checks_sort(k->checks, name, &o);
+    send_addrs(k, name, set, &o);
+    buf_fini(&names);
+    free(o.addrs);
     /* Names come later than addresses, and are no news of their own. */
     log_begin(&line, set->renamed ? LOG_DEBUG : LOG_INFO, "endpoints");
     log_field(&line, "service", name);
     log_field_int(&line, "count", (int64_t)set->count);
     log_end(&line);
+}
+
+static void on_checked(void *arg, struct str service)
+{
+    struct keeper *k = arg;
+
+    services_tell(k->services, service);
 }
 
 static void on_wanted(void *arg, struct str name, enum wire_wanted flag, const struct addr *addrs,
@@ -78,6 +108,35 @@ static void on_gone(void *arg, struct str name)
     struct wire_msg m = {.id = WIRE_ENDPOINTS, .flag = WIRE_ENDPOINTS_FORGET, .name = name};
 
     wire_link_send(k->process.link, &m, NULL, 0);
+}
+
+/* A check that is new asks what is known already; of the rest it hears as it is found. */
+static void tell_checks(struct keeper *k, struct str name, const struct service_info *info)
+{
+    struct addr *addrs = mem_array(info->count, sizeof(*addrs));
+    size_t count = 0;
+
+    for (size_t i = 0; i < info->count; i++) {
+        if (services_uses(k->services, name, &info->addrs[i])) {
+            addrs[count++] = info->addrs[i];
+        }
+    }
+    checks_addresses(k->checks, name, addrs, count);
+    free(addrs);
+}
+
+static int take_services(struct keeper *k, const struct model *m)
+{
+    const struct list *pos = NULL;
+    struct service_info info;
+    struct str name;
+
+    checks_set(k->checks, m);
+    int err = services_set(k->services, m);
+    while (services_next(k->services, &pos, &name, &info)) {
+        tell_checks(k, name, &info);
+    }
+    return err;
 }
 
 /* ---- generations ---- */
@@ -123,7 +182,7 @@ static void on_commit(void *arg, const struct wire_msg *m, int *fds)
     __atomic_store_n(&k->process.slot->generation, number, __ATOMIC_RELEASE);
     process_log_as(k->current.model);
     expiry_count(k->process.slot, &k->current.certs, old.model == NULL ? NULL : &old.certs);
-    if (services_set(k->services, k->current.model) != OK) {
+    if (take_services(k, k->current.model) != OK) {
         log_event(LOG_ERROR, "no_dns_server",
                   "no DNS server to ask: /etc/resolv.conf names none; set dns.servers");
     }
@@ -279,9 +338,11 @@ static void keeper_init(struct keeper *k)
         .arg = k,
     };
 
+    k->checks = checks_new(p->loop, p->slot, on_checked, k);
     k->services = services_new(p->loop, p->slot, &service_events, k);
     k->view.counters = &p->counters;
     k->view.services = k->services;
+    k->view.checks = k->checks;
     k->traffic = traffic_new(&p->counters);
     k->view.traffic = k->traffic;
     k->admin = admin_new(&env);
@@ -295,6 +356,7 @@ static void keeper_fini(struct keeper *k)
     admin_free(k->admin);
     traffic_free(k->traffic);
     services_free(k->services);
+    checks_free(k->checks);
     bundle_fini(&k->current);
     drop_pending(k);
     timer_fini(&k->count_up);

@@ -565,6 +565,15 @@ const struct task_name *services_task(const struct services *s, const struct add
     return tasks_of(s->tasks, addr);
 }
 
+void services_tell(struct services *s, struct str name)
+{
+    struct item *it = map_get(s->by_name, name);
+
+    if (it != NULL) {
+        publish(it, true);
+    }
+}
+
 void services_count_up(struct services *s)
 {
     struct resolver_stats now;

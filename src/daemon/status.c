@@ -9,7 +9,9 @@
 #include "base/mem.h"
 #include "config/coverage.h"
 #include "daemon/admin.h"
+#include "daemon/endpoint_view.h"
 #include "daemon/expiry.h"
+#include "daemon/figures.h"
 #include "daemon/role.h"
 #include "daemon/traffic.h"
 #include "stats/text.h"
@@ -187,50 +189,13 @@ static void build_certificates(struct status *s, const struct bundle *b)
     }
 }
 
-/* Totals of one family by "service, endpoint". */
-struct figures {
-    struct totals *totals;
-    struct map *by_labels; /* to struct total */
-};
-
-static void figures_init(struct figures *f, const struct counters *c, enum series which)
-{
-    f->totals = totals_new(c, which);
-    f->by_labels = map_new();
-    for (size_t i = 0; i < totals_count(f->totals); i++) {
-        const struct total *t = totals_at(f->totals, i);
-        (void)map_put(f->by_labels, t->labels, (void *)(uintptr_t)t);
-    }
-}
-
-static void figures_fini(struct figures *f)
-{
-    map_free(f->by_labels);
-    totals_free(f->totals);
-}
-
-static uint64_t figure(const struct figures *f, struct str service, struct str endpoint)
-{
-    struct buf labels;
-    const struct total *t = NULL;
-
-    buf_init(&labels, SERIES_LABELS_MAX);
-    if (text_label(&labels, "service", service) == OK &&
-        text_label(&labels, "endpoint", endpoint) == OK) {
-        t = map_get(f->by_labels, buf_str(&labels));
-    }
-    buf_fini(&labels);
-    return t == NULL ? 0 : t->value;
-}
-
 enum { SENT, ACTIVE, CONNECTS, EJECTED, FIGURES };
 
-static void endpoint_row(struct status *s, const struct figures *f, struct str service,
+static void figure_cells(struct status *s, const struct figures *f, struct str service,
                          struct str endpoint)
 {
-    status_cell(s, STATUS_ENDPOINTS, STATUS_PLAIN, endpoint);
     for (int i = 0; i < FIGURES; i++) {
-        cell_u64(s, STATUS_ENDPOINTS, figure(&f[i], service, endpoint));
+        cell_u64(s, STATUS_ENDPOINTS, figures_of(&f[i], service, endpoint));
     }
 }
 
@@ -254,7 +219,8 @@ static void pattern_rows(struct status *s, const struct figures *f, const struct
         if (to->is_pattern && map_put(seen, to->service, seen) == NULL) {
             status_cell(s, STATUS_ENDPOINTS, STATUS_PLAIN, to->service);
             status_cell(s, STATUS_ENDPOINTS, STATUS_PLAIN, STR("pattern"));
-            endpoint_row(s, f, to->service, STR("any"));
+            status_cell(s, STATUS_ENDPOINTS, STATUS_PLAIN, STR("any"));
+            figure_cells(s, f, to->service, STR("any"));
         }
     }
 }
@@ -270,12 +236,20 @@ static void build_patterns(struct status *s, const struct figures *f, const stru
 }
 
 /* What DNS says of the service, or why an address or all of them are not used. */
-static void state_cell(struct status *s, const struct services *services, struct str name,
+static void state_cell(struct status *s, const struct endpoint_views *views, struct str name,
                        const struct service_info *info, const struct addr *a)
 {
-    enum why lack = services_lack(services, name);
+    enum why lack = services_lack(views->view->services, name);
+    struct endpoint_view e = {.is_well = true};
 
-    if (a != NULL && !services_uses(services, name, a)) {
+    if (a != NULL) {
+        endpoint_view(views, name, info, a, &e);
+    }
+    if (!e.is_well) {
+        status_cell(s, STATUS_ENDPOINTS, STATUS_WARN,
+                    arena_printf(&s->arena, "%s (%.*s), %.*s", e.state, STR_FMT(e.reason),
+                                 STR_FMT(age(s, e.since_wall_ms))));
+    } else if (a != NULL && !services_uses(views->view->services, name, a)) {
         status_cell(s, STATUS_ENDPOINTS, STATUS_WARN, str_of(why_label(WHY_NOT_PINNED)));
     } else if (a == NULL && lack == WHY_EXTERNAL_ANSWER) {
         status_cell(s, STATUS_ENDPOINTS, STATUS_BAD, str_of(why_label(lack)));
@@ -285,14 +259,30 @@ static void state_cell(struct status *s, const struct services *services, struct
     }
 }
 
+/* "10.0.1.5:5000 web.3", or none. */
+static struct str address_text(struct status *s, const struct services *services,
+                               const struct addr *a)
+{
+    const struct task_name *task = a == NULL ? NULL : services_task(services, a);
+    char text[ADDR_TEXT_MAX];
+
+    if (a == NULL) {
+        return STR("none");
+    }
+    return arena_printf(&s->arena, "%s%s%s", addr_print(a, text), task != NULL ? " " : "",
+                        task != NULL ? task->text : "");
+}
+
 static void build_endpoints(struct status *s, const struct admin_view *view)
 {
     struct figures f[FIGURES];
     const struct list *pos = NULL;
     struct str name;
     struct service_info info;
+    struct endpoint_views views;
     char text[ADDR_TEXT_MAX];
 
+    endpoint_views_init(&views, view);
     figures_init(&f[SENT], view->counters, SERIES_UPSTREAM_REQUESTS);
     figures_init(&f[ACTIVE], view->counters, SERIES_UPSTREAM_ACTIVE);
     figures_init(&f[CONNECTS], view->counters, SERIES_UPSTREAM_CONNECTS);
@@ -300,19 +290,19 @@ static void build_endpoints(struct status *s, const struct admin_view *view)
     while (services_next(view->services, &pos, &name, &info)) {
         size_t rows = info.count > 0 ? info.count : 1;
         for (size_t i = 0; i < rows && !status_is_full(s, STATUS_ENDPOINTS); i++) {
-            struct str at = STR("none");
-            if (i < info.count) {
-                at = str_of(addr_print(&info.addrs[i], text));
-            }
+            const struct addr *a = i < info.count ? &info.addrs[i] : NULL;
+            struct str at = a == NULL ? STR("none") : str_of(addr_print(a, text));
             status_cell(s, STATUS_ENDPOINTS, STATUS_PLAIN, name);
-            state_cell(s, view->services, name, &info, i < info.count ? &info.addrs[i] : NULL);
-            endpoint_row(s, f, name, at);
+            state_cell(s, &views, name, &info, a);
+            status_cell(s, STATUS_ENDPOINTS, STATUS_PLAIN, address_text(s, view->services, a));
+            figure_cells(s, f, name, at);
         }
     }
     build_patterns(s, f, view->bundle);
     for (int i = 0; i < FIGURES; i++) {
         figures_fini(&f[i]);
     }
+    endpoint_views_fini(&views);
 }
 
 static void build_errors(struct status *s, const struct traffic *t)

@@ -178,6 +178,7 @@ static void on_endpoints(void *arg, const struct wire_msg *m, int *fds)
     upstream_lack(proxy_upstream(w->proxy), m->name,
                   is_special ? (enum why)m->request : WHY_NO_ENDPOINT);
     upstream_update(proxy_upstream(w->proxy), m->name, addrs, m->addr_count);
+    upstream_checked(proxy_upstream(w->proxy), m->name, m->number);
     upstream_name_tasks(proxy_upstream(w->proxy), m->name, m->text);
     free(addrs);
 }

@@ -366,6 +366,7 @@ static void ask_for_link(struct exchange *ex, struct str avoid)
                               .hold_requests = ex->route->hold.requests,
                               .bound = ex->route->bound,
                               .limits = &ex->settings->limits,
+                              .eject = &ex->route->eject,
                               .balance = ex->balance,
                               .balance_key = ex->balance_key,
                               .came_us = ex->started_us,

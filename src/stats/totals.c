@@ -15,7 +15,8 @@ struct totals {
 
 static bool takes_highest(enum series which)
 {
-    return which == SERIES_CERTIFICATE_EXPIRY || which == SERIES_SERVICE_ENDPOINTS;
+    return which == SERIES_CERTIFICATE_EXPIRY || which == SERIES_SERVICE_ENDPOINTS ||
+           which == SERIES_UPSTREAM_EJECTED_AT;
 }
 
 static void collect_cell(struct totals *t, struct map *by_labels, enum series which,

@@ -59,6 +59,15 @@ static struct endpoint *lesser(struct endpoint *a, struct endpoint *b, uint64_t 
     return draw(rng) >> 32 & 1 ? a : b;
 }
 
+/* What fails its checks is the worst: an ejection may be over any moment. */
+static bool is_less_bad(const struct endpoint *a, const struct endpoint *b)
+{
+    if ((a->state == EP_FAILING) != (b->state == EP_FAILING)) {
+        return b->state == EP_FAILING;
+    }
+    return a->ejected_until_ms < b->ejected_until_ms;
+}
+
 /* One pass draws two of the eligible ones, each pair equally likely (reservoir sampling), and
  * remembers the least bad of the ejected ones. */
 static struct endpoint *pick_among_all(const struct balance_ask *ask, struct balance *b)
@@ -73,7 +82,7 @@ static struct endpoint *pick_among_all(const struct balance_ask *ask, struct bal
             continue;
         }
         if (!endpoint_is_eligible(e, ask->now_ms)) {
-            if (least_bad == NULL || e->ejected_until_ms < least_bad->ejected_until_ms) {
+            if (least_bad == NULL || is_less_bad(e, least_bad)) {
                 least_bad = e;
             }
             continue;

@@ -42,7 +42,8 @@ struct balance_ask {
  *
  * An endpoint that has not taken a connection yet is given one request at a time by this worker,
  * where there are others. Ejected ones are passed over; where all are ejected, the one whose
- * ejection ends first is taken, so that a service is never without an endpoint for a rule of ours.
+ * ejection ends first is taken, so that a service is never without an endpoint for a rule of ours;
+ * one that fails its checks comes after them.
  * NULL when all were tried, or have as many requests as they may.
  */
 struct endpoint *balance_pick(const struct balance_ask *ask, struct balance *b);

@@ -2,12 +2,18 @@
 #include "endpoint.h"
 
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/map.h"
 #include "base/mem.h"
 #include "stats/text.h"
 
 #include <stdlib.h>
 #include <string.h>
+
+#define DOUBLINGS_MAX 20 /* of an hour at most: far from the end of 64 bits */
+
+const struct model_eject endpoint_eject_default = {
+    .errors = 5, .first_ms = 1000, .longest_ms = 10000, .percent = 50};
 
 /* The cell of one family for this endpoint, with the reason as a third label if there is one. */
 static uint64_t *cell(const struct endpoint *e, enum series which, const char *reason)
@@ -89,6 +95,9 @@ void endpoint_set_state(struct endpoint *e, enum endpoint_state state)
     }
     REQUIRE(e->state != EP_DRAINING);
     cell_add(e->ejected, (uint64_t)(state == EP_DOWN) - (uint64_t)(e->state == EP_DOWN));
+    if (e->state == EP_DOWN) {
+        __atomic_store_n(e->ejected_at, 0, __ATOMIC_RELAXED);
+    }
     e->state = state;
 }
 
@@ -104,7 +113,7 @@ void endpoint_connected(struct endpoint *e)
 {
     cell_add(e->connects, 1);
     e->is_met = true;
-    if (e->state != EP_DRAINING) {
+    if (e->state != EP_DRAINING && e->state != EP_FAILING) {
         endpoint_set_state(e, EP_UP);
     }
 }
@@ -118,31 +127,61 @@ void endpoint_served(struct endpoint *e)
     }
 }
 
-bool endpoint_answered_badly(struct endpoint *e)
+bool endpoint_answered_badly(struct endpoint *e, const struct model_eject *how)
 {
     e->bad_answers++;
-    return e->bad_answers >= ENDPOINT_BAD_ROW;
+    return how->errors > 0 && e->bad_answers >= how->errors;
 }
 
-void endpoint_eject(struct endpoint *e, const char *reason, uint64_t now_ms)
+/* The first time so long as is said, or less for one that never took a connection; then twice as
+ * long each time in a row, up to the most. */
+static uint64_t ejection_ms(const struct endpoint *e, const struct model_eject *how)
 {
-    if (e->state == EP_DRAINING || (e->state == EP_DOWN && now_ms < e->ejected_until_ms)) {
+    unsigned doublings = e->failures < DOUBLINGS_MAX ? e->failures : DOUBLINGS_MAX;
+    bool is_soon = !e->is_met && how->first_ms > ENDPOINT_EJECT_NEW_MS;
+    uint64_t ms = (uint64_t)(is_soon ? ENDPOINT_EJECT_NEW_MS : how->first_ms) << doublings;
+    return ms < how->longest_ms ? ms : how->longest_ms;
+}
+
+static void note_time(struct endpoint *e, const char *reason)
+{
+    if (e->ejected_at != NULL) {
+        __atomic_store_n(e->ejected_at, 0, __ATOMIC_RELAXED);
+    }
+    e->ejected_at = cell(e, SERIES_UPSTREAM_EJECTED_AT, reason);
+    __atomic_store_n(e->ejected_at, (uint64_t)clock_wall_ms() / 1000, __ATOMIC_RELAXED);
+}
+
+void endpoint_eject(struct endpoint *e, const char *reason, const struct model_eject *how,
+                    uint64_t now_ms)
+{
+    if (e->state == EP_DRAINING || e->state == EP_FAILING ||
+        (e->state == EP_DOWN && now_ms < e->ejected_until_ms)) {
         return; /* several requests found the same out at once: one failure */
     }
-    unsigned doublings = e->failures < 7 ? e->failures : 7;
-    uint64_t ms = (uint64_t)(e->is_met ? ENDPOINT_EJECT_MS : ENDPOINT_EJECT_NEW_MS) << doublings;
+    e->ejected_until_ms = now_ms + ejection_ms(e, how);
     e->failures++;
     e->bad_answers = 0;
-    e->ejected_until_ms = now_ms + (ms < ENDPOINT_EJECT_MAX_MS ? ms : ENDPOINT_EJECT_MAX_MS);
     cell_add(cell(e, SERIES_UPSTREAM_EJECTIONS, reason), 1);
+    note_time(e, reason);
     endpoint_set_state(e, EP_DOWN);
 }
 
-void endpoint_failed(struct endpoint *e, enum why why, bool eject, uint64_t now_ms)
+void endpoint_failed(struct endpoint *e, enum why why, const struct model_eject *how,
+                     uint64_t now_ms)
 {
     cell_add(cell(e, SERIES_UPSTREAM_FAILURES, why_label(why)), 1);
-    if (eject) {
-        endpoint_eject(e, why_label(why), now_ms);
+    if (how != NULL) {
+        endpoint_eject(e, why_label(why), how, now_ms);
+    }
+}
+
+void endpoint_checked(struct endpoint *e, bool is_failing)
+{
+    if (is_failing && e->state != EP_DRAINING) {
+        endpoint_set_state(e, EP_FAILING);
+    } else if (!is_failing && e->state == EP_FAILING) {
+        endpoint_set_state(e, EP_UNKNOWN);
     }
 }
 

@@ -6,8 +6,9 @@
  * EP_UNKNOWN  never tried, or its ejection is over: may be chosen
  * EP_UP       a connection to it stood
  * EP_DOWN     refused, unreachable, silent or resetting, or bad answers in a row: passed over until
- * `ejected_until_ms` EP_DRAINING no longer an address of the service: running exchanges end,
- * nothing new begins
+ *             `ejected_until_ms`
+ * EP_FAILING  its checks fail, as the keeper says: taken only where nothing else is left
+ * EP_DRAINING no longer an address of the service: running exchanges end, nothing new begins
  */
 #ifndef HIVEDOOR_SRC_UPSTREAM_ENDPOINT_H
 #define HIVEDOOR_SRC_UPSTREAM_ENDPOINT_H
@@ -16,6 +17,7 @@
 #include "base/err.h"
 #include "base/list.h"
 #include "base/str.h"
+#include "config/model.h"
 #include "stats/counter.h"
 #include "stats/flight.h"
 
@@ -23,18 +25,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum endpoint_state { EP_UNKNOWN, EP_UP, EP_DOWN, EP_DRAINING };
+enum endpoint_state { EP_UNKNOWN, EP_UP, EP_DOWN, EP_FAILING, EP_DRAINING };
 
-/* The first ejection lasts so long, each further one in a row twice as long, up to the most. */
-#define ENDPOINT_EJECT_MS     1000
-#define ENDPOINT_EJECT_MAX_MS 10000
-/* Of one that never took a connection: Docker's DNS names a task when its container starts, and
- * its program listens a moment later. */
+/* The first ejection of one that never took a connection is no longer: Docker's DNS names a task
+ * when its container starts, and its program listens a moment later. */
 #define ENDPOINT_EJECT_NEW_MS 125
 #define ENDPOINT_TASK_MAX     96
 
-/* So many answers in a row that were none (502, 503, 504, late, cut or malformed) eject it. */
-#define ENDPOINT_BAD_ROW 5
+/* How it is done where nothing is configured. */
+extern const struct model_eject endpoint_eject_default;
 
 /* Whose it is, as far as its series go. */
 struct endpoint_owner {
@@ -67,6 +66,7 @@ struct endpoint {
     uint64_t *connects;
     uint64_t *in_flight;
     uint64_t *ejected;
+    uint64_t *ejected_at; /* the one of the last reason; NULL: never */
 };
 
 /* A new one with one reference; the label is copied. */
@@ -83,11 +83,15 @@ void endpoint_connected(struct endpoint *e);
 /* An exchange ended well: the row of failures is broken. */
 void endpoint_served(struct endpoint *e);
 /* An answer came that was none; true: the row is long enough to eject it. */
-bool endpoint_answered_badly(struct endpoint *e);
+bool endpoint_answered_badly(struct endpoint *e, const struct model_eject *how);
 /* It is passed over for a while, longer each time in a row. `reason` is the metric's. */
-void endpoint_eject(struct endpoint *e, const char *reason, uint64_t now_ms);
-/* Counts a failure for the metrics; ejects the endpoint if `eject`. */
-void endpoint_failed(struct endpoint *e, enum why why, bool eject, uint64_t now_ms);
+void endpoint_eject(struct endpoint *e, const char *reason, const struct model_eject *how,
+                    uint64_t now_ms);
+/* Counts a failure for the metrics; ejects the endpoint unless `how` is NULL. */
+void endpoint_failed(struct endpoint *e, enum why why, const struct model_eject *how,
+                     uint64_t now_ms);
+/* What its checks say now. */
+void endpoint_checked(struct endpoint *e, bool is_failing);
 /* What hashes of addresses and of what requests hold have in common. */
 uint64_t endpoint_hash(struct str text);
 /* Requests of all workers in flight to it. */

@@ -55,13 +55,20 @@ bool endpoint_set_has(const struct endpoint_set *set, const struct endpoint *e)
     return false;
 }
 
-bool endpoint_set_can_spare(const struct endpoint_set *set, uint64_t now_ms)
+bool endpoint_set_can_spare(const struct endpoint_set *set, uint32_t percent, uint64_t now_ms)
 {
     size_t down = 0;
     for (size_t i = 0; i < set->count; i++) {
         down += !endpoint_is_eligible(set->endpoints[i], now_ms);
     }
-    return (down + 1) * 2 <= set->count;
+    return down + 1 < set->count && (down + 1) * 100 <= set->count * percent;
+}
+
+void endpoint_set_checked(const struct endpoint_set *set, size_t well)
+{
+    for (size_t i = 0; i < set->count; i++) {
+        endpoint_checked(set->endpoints[i], well > 0 && i >= well);
+    }
 }
 
 bool endpoint_set_is(const struct endpoint_set *set, const struct addr *addrs, size_t count)

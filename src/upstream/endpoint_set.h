@@ -29,8 +29,12 @@ struct endpoint_set *endpoint_set_new(const struct endpoint_set *old,
 /* Accepts NULL. */
 void endpoint_set_unref(struct endpoint_set *set);
 bool endpoint_set_has(const struct endpoint_set *set, const struct endpoint *e);
-/* Whether one more may be ejected for its answers: at most half of them are, and never the last. */
-bool endpoint_set_can_spare(const struct endpoint_set *set, uint64_t now_ms);
+/* Whether one more may be ejected for its answers: `percent` of them at most are out of use, and
+ * never the last. */
+bool endpoint_set_can_spare(const struct endpoint_set *set, uint32_t percent, uint64_t now_ms);
+/* Its first `well` endpoints pass their checks, the others fail them. Where all fail, all are as if
+ * none were checked: some answer is better than none, and the check may be what is wrong. */
+void endpoint_set_checked(const struct endpoint_set *set, size_t well);
 /* Whether these are the set's addresses, in its order. */
 bool endpoint_set_is(const struct endpoint_set *set, const struct addr *addrs, size_t count);
 

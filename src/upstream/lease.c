@@ -127,16 +127,21 @@ static void on_link_up(void *arg)
     l->events->on_ready(l->arg);
 }
 
+static const struct model_eject *eject_of(const struct lease *l)
+{
+    return l->want.eject != NULL ? l->want.eject : &endpoint_eject_default;
+}
+
 /* Whatever stopped one attempt: the endpoint is passed over for a while, DNS is asked for news.
  * Only a wrong certificate says nothing of either. */
 static void count_attempt(struct lease *l, enum why why)
 {
     l->has_failed = true;
     if (why == WHY_UPSTREAM_CERTIFICATE) {
-        endpoint_failed(current(l), why, false, loop_now_ms(env_of(l)->loop));
+        endpoint_failed(current(l), why, NULL, loop_now_ms(env_of(l)->loop));
         return;
     }
-    endpoint_failed(current(l), why, true, loop_now_ms(env_of(l)->loop));
+    endpoint_failed(current(l), why, eject_of(l), loop_now_ms(env_of(l)->loop));
     upstream_service_hurry(l->service);
 }
 
@@ -447,14 +452,16 @@ static bool is_failure(enum why why)
     return false;
 }
 
-/* Answers of a service that is not well, in a row, and others may be: as long as half of them stay.
- */
+/* Answers of a service that is not well, in a row, and others may be, as far as the service
+ * can spare them. */
 static void count_bad_answer(struct lease *l)
 {
     uint64_t now_ms = loop_now_ms(env_of(l)->loop);
     const struct endpoint_set *set = l->service->set;
-    if (endpoint_answered_badly(current(l)) && set != NULL && endpoint_set_can_spare(set, now_ms)) {
-        endpoint_eject(current(l), "bad_answers", now_ms);
+    const struct model_eject *how = eject_of(l);
+    if (endpoint_answered_badly(current(l), how) && set != NULL &&
+        endpoint_set_can_spare(set, how->percent, now_ms)) {
+        endpoint_eject(current(l), "bad_answers", how, now_ms);
     }
 }
 
@@ -470,7 +477,8 @@ static void judge(struct lease *l, enum why why)
     bool is_going = why == WHY_UPSTREAM_REFUSED; /* it stops, or has too much to do */
     bool died = (why == WHY_UPSTREAM_CLOSED || why == WHY_UPSTREAM_RESET) && !lease_answered(l);
     if (why != WHY_OK && is_failure(why)) {
-        endpoint_failed(e, why, died && !l->reused, loop_now_ms(env_of(l)->loop));
+        endpoint_failed(e, why, died && !l->reused ? eject_of(l) : NULL,
+                        loop_now_ms(env_of(l)->loop));
         if (!died && !is_going) {
             count_bad_answer(l);
         }

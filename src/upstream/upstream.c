@@ -165,6 +165,14 @@ void upstream_update(struct upstream *u, struct str name, const struct addr *add
     upstream_service_set(find(u, name), addrs, count);
 }
 
+void upstream_checked(struct upstream *u, struct str name, size_t well)
+{
+    const struct upstream_service *s = map_get(u->services, name);
+    if (s != NULL && s->set != NULL && !s->is_literal) {
+        endpoint_set_checked(s->set, well);
+    }
+}
+
 void upstream_lack(struct upstream *u, struct str name, enum why why)
 {
     find(u, name)->lack = why;

@@ -204,7 +204,30 @@ static const struct bad cases[] = {
           "    colour: {}\n",
      "f:6:5: error: unknown key \"colour\" in site \"c.com\"; expected one of: to, routes, "
      "redirect, code, aliases, http, timeouts, limits, hold, verify, headers, basic_auth, allow, "
-     "deny, rate, gzip, balance, max_requests, pin, external, client_auth\n",
+     "deny, rate, gzip, balance, health, eject, max_requests, pin, external, client_auth\n",
+     ERR_SYNTAX},
+    {HEAD "sites:\n"
+          "  a.com: {to: \"http://a\", health: {path: healthz}}\n"
+          "  b.com: {to: \"http://b\", health: {interval: 1ms}}\n"
+          "  c.com: {to: \"http://c\", eject: {percent: 101}}\n"
+          "  \"*.d.com\": {to: \"http://{1}_d\", health: {}}\n"
+          "  e.com: {to: \"http://10.0.0.1\", health: {path: /}}\n"
+          "  f.com: {to: \"http://f\", eject: {first: 20s}}\n"
+          "  g.com: {redirect: \"https://a.com\", health: {}, eject: {errors: off}}\n",
+     "f:4:42: error: found \"healthz\" for path in health of site \"a.com\"; expected a path such "
+     "as /healthz, at most 1024 characters, encoded where it must be\n"
+     "f:5:46: error: found \"1ms\" for interval in health of site \"b.com\"; expected a duration "
+     "from 100ms to 1h\n"
+     "f:6:44: error: found \"101\" for percent in eject of site \"c.com\"; expected a number from "
+     "0 to 100\n"
+     "f:10:46: error: found health in site \"g.com\", which only redirects; expected none there\n"
+     "f:10:57: error: found eject in site \"g.com\", which only redirects; expected none there\n"
+     "f:7:3: error: found health and {1} in site \"*.d.com\"; expected health only where the "
+     "service has a name of its own, or health: off\n"
+     "f:8:3: error: found health and a literal address in site \"e.com\"; expected health only "
+     "where the service has a name of its own, or health: off\n"
+     "f:9:3: error: found eject.first above eject.longest in site \"f.com\"; expected first to be "
+     "the shorter one\n",
      ERR_SYNTAX},
     {HEAD "sites:\n"
           "  a.com: {to: \"http://a\", max_requests: {queue: 3}}\n"

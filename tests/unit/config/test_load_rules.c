@@ -62,6 +62,8 @@ static void assert_change(const struct model_headers *h, size_t i, enum model_he
     "    balance: {hash: cookie, name: sid}\n"                                                     \
     "    hold: {wait: 30s}\n"                                                                      \
     "    max_requests: 7\n"                                                                        \
+    "    health: {path: /up, fall: 4}\n"                                                           \
+    "    eject: {errors: 9, first: 2s}\n"                                                          \
     "    client_auth: {ca: /clients.pem, mode: optional}\n"                                        \
     "    routes:\n"                                                                                \
     "      /: https://web\n"                                                                       \
@@ -79,10 +81,12 @@ static void assert_change(const struct model_headers *h, size_t i, enum model_he
     "        balance: {hash: header, name: X-Account}\n"                                           \
     "        hold: {requests: 5}\n"                                                                \
     "        max_requests: {endpoint: 8, queue: 0}\n"                                              \
+    "        health: {interval: 1s, timeout: 300ms, rise: 1, host: up.x}\n"                        \
+    "        eject: {errors: off}\n"                                                               \
     "      /open: {to: \"https://x\", verify: off, basic_auth: off, rate: off, balance: "          \
     "round_robin}\n"                                                                               \
     "      /out: {to: \"https://x.example\", external: true, "                                     \
-    "max_requests: off, hold: {wait: 0s}}\n"                                                       \
+    "max_requests: off, hold: {wait: 0s}, health: off}\n"                                          \
     "      /grpc: {to: \"h2c://g:50051\", balance: hash}\n"                                        \
     "  \"*.b.com\": {to: \"http://{1}_web:3000\", aliases: [\"*.b.org\"]}\n"                       \
     "  \"*.old.com\": {redirect: \"https://{1}.b.com/x\", rate: 1/h, "                             \
@@ -199,6 +203,39 @@ static void test_load_hold_and_bound(void **state)
     model_free(m);
 }
 
+static void assert_health(const struct model_route *r, struct model_health h)
+{
+    assert_int_equal(r->health.interval_ms, h.interval_ms);
+    assert_int_equal(r->health.timeout_ms, h.timeout_ms);
+    assert_int_equal(r->health.fall, h.fall);
+    assert_int_equal(r->health.rise, h.rise);
+    assert_true(str_eq(r->health.path, h.path) && str_eq(r->health.host, h.host));
+}
+
+static void assert_eject(const struct model_route *r, struct model_eject e)
+{
+    assert_int_equal(r->eject.errors, e.errors);
+    assert_int_equal(r->eject.first_ms, e.first_ms);
+    assert_int_equal(r->eject.longest_ms, e.longest_ms);
+    assert_int_equal(r->eject.percent, e.percent);
+}
+
+static void test_load_health_and_eject(void **state)
+{
+    const struct model_health off = {.path = STR(""), .host = STR("")};
+    struct model *m = load(FULL);
+    const struct model_site *a = &m->sites[0];
+    (void)state;
+    assert_health(route(a, "/"), (struct model_health){5000, 2000, 4, 2, STR("/up"), STR("")});
+    assert_health(route(a, "/api"), (struct model_health){1000, 300, 3, 1, STR(""), STR("up.x")});
+    assert_health(route(a, "/out"), off);
+    assert_health(&m->sites[1].routes[0], off);
+    assert_eject(route(a, "/"), (struct model_eject){9, 2000, 10000, 50});
+    assert_eject(route(a, "/api"), (struct model_eject){0, 1000, 10000, 50});
+    assert_eject(&m->sites[1].routes[0], (struct model_eject){5, 1000, 10000, 50});
+    model_free(m);
+}
+
 static void test_load_verify(void **state)
 {
     struct model *m = load(FULL);
@@ -237,7 +274,7 @@ static void test_load_files_once_each(void **state)
     }
     assert_str(m->files[0]->path, "/clients.pem");
     assert_str(m->files[0]->key, "client_auth.ca");
-    assert_int_equal(m->files[0]->line, 18);
+    assert_int_equal(m->files[0]->line, 20);
     model_free(m);
 }
 
@@ -332,6 +369,7 @@ int main(void)
         cmocka_unit_test(test_load_rules_of_a_route),
         cmocka_unit_test(test_load_balance),
         cmocka_unit_test(test_load_hold_and_bound),
+        cmocka_unit_test(test_load_health_and_eject),
         cmocka_unit_test(test_load_verify),
         cmocka_unit_test(test_load_files_once_each),
         cmocka_unit_test(test_load_patterns),

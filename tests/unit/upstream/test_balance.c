@@ -128,7 +128,7 @@ static void test_balance_leaves_out_the_full(void **state)
             const struct balance_ask ask = {.set = r.set, .kind = kinds[k], .key = key, .bound = 2};
             assert_ptr_equal(balance_pick(&ask, &r.balance), r.set->endpoints[0]);
         }
-        endpoint_failed(r.set->endpoints[3], WHY_CONNECT_REFUSED, true, 0);
+        endpoint_failed(r.set->endpoints[3], WHY_CONNECT_REFUSED, &endpoint_eject_default, 0);
         assert_true(endpoint_enter_within(r.set->endpoints[0], 2));
         const struct balance_ask ask = {.set = r.set, .kind = kinds[k], .bound = 2};
         assert_null(balance_pick(&ask, &r.balance));
@@ -136,7 +136,7 @@ static void test_balance_leaves_out_the_full(void **state)
         endpoint_leave(r.set->endpoints[0], true);
     }
     for (size_t i = 0; i < COUNT; i++) {
-        endpoint_failed(r.set->endpoints[i], WHY_CONNECT_REFUSED, true, i);
+        endpoint_failed(r.set->endpoints[i], WHY_CONNECT_REFUSED, &endpoint_eject_default, i);
     }
     const struct balance_ask ask = {.set = r.set, .now_ms = 500, .bound = 3};
     assert_non_null(balance_pick(&ask, &r.balance));
@@ -158,7 +158,7 @@ static void test_balance_takes_turns(void **state)
     for (size_t i = 0; i < COUNT; i++) {
         assert_int_equal(hits[i], 10);
     }
-    endpoint_failed(r.set->endpoints[1], WHY_CONNECT_REFUSED, true, 0);
+    endpoint_failed(r.set->endpoints[1], WHY_CONNECT_REFUSED, &endpoint_eject_default, 0);
     for (int i = 0; i < 40; i++) {
         assert_ptr_not_equal(pick_as(&r, MODEL_BALANCE_ROUND_ROBIN, 0), r.set->endpoints[1]);
     }
@@ -182,7 +182,7 @@ static void test_balance_hash_moves_only_what_it_must(void **state)
     for (size_t i = 0; i < COUNT; i++) {
         assert_in_range(hits[i], KEYS / COUNT * 8 / 10, KEYS / COUNT * 12 / 10);
     }
-    endpoint_failed(r.set->endpoints[2], WHY_CONNECT_REFUSED, true, 0);
+    endpoint_failed(r.set->endpoints[2], WHY_CONNECT_REFUSED, &endpoint_eject_default, 0);
     unsigned moved[COUNT] = {0};
     for (uint64_t k = 0; k < KEYS; k++) {
         size_t now = index_of(pick_as(&r, MODEL_BALANCE_HASH, k));
@@ -242,13 +242,13 @@ static void test_balance_skips_tried_and_ejected(void **state)
     assert_ptr_equal(pick(&r, COUNT - 1, 0), r.set->endpoints[COUNT - 1]);
     assert_null(pick(&r, COUNT, 0));
     for (size_t i = 1; i < COUNT; i++) {
-        endpoint_failed(r.set->endpoints[i], WHY_CONNECT_REFUSED, true, 100 * i);
+        endpoint_failed(r.set->endpoints[i], WHY_CONNECT_REFUSED, &endpoint_eject_default, 100 * i);
     }
     for (int i = 0; i < 100; i++) {
         assert_ptr_equal(pick(&r, 0, 200), r.set->endpoints[0]);
     }
     /* All are down: the one that comes back first. */
-    endpoint_failed(r.set->endpoints[0], WHY_CONNECT_REFUSED, true, 400);
+    endpoint_failed(r.set->endpoints[0], WHY_CONNECT_REFUSED, &endpoint_eject_default, 400);
     assert_ptr_equal(pick(&r, 0, 450), r.set->endpoints[1]);
     /* Its time is over: it may be chosen like any other. */
     assert_ptr_equal(pick(&r, 0, 1150), r.set->endpoints[1]);
@@ -266,19 +266,20 @@ static void test_endpoint_ejection_grows_and_ends(void **state)
     struct endpoint *e = r.set->endpoints[0];
     uint64_t now = 5;
     for (size_t i = 0; i < sizeof(lasts) / sizeof(lasts[0]); i++) {
-        endpoint_failed(e, WHY_CONNECT_TIMEOUT, true, now);
-        endpoint_failed(e, WHY_CONNECT_TIMEOUT, true, now + 1); /* found out twice at once */
+        endpoint_failed(e, WHY_CONNECT_TIMEOUT, &endpoint_eject_default, now);
+        endpoint_failed(e, WHY_CONNECT_TIMEOUT, &endpoint_eject_default,
+                        now + 1); /* found out twice at once */
         assert_false(endpoint_is_eligible(e, now + lasts[i] - 1));
         assert_true(endpoint_is_eligible(e, now + lasts[i]));
         now += lasts[i];
     }
-    endpoint_failed(e, WHY_UPSTREAM_CUT, false, now); /* counted, but no reason to pass it over */
+    endpoint_failed(e, WHY_UPSTREAM_CUT, NULL, now); /* counted, but no reason to pass it over */
     assert_true(endpoint_is_eligible(e, now));
     endpoint_served(e);
-    endpoint_failed(e, WHY_CONNECT_TIMEOUT, true, now);
+    endpoint_failed(e, WHY_CONNECT_TIMEOUT, &endpoint_eject_default, now);
     assert_true(endpoint_is_eligible(e, now + 1000));
     endpoint_set_state(e, EP_DRAINING);
-    endpoint_failed(e, WHY_CONNECT_TIMEOUT, true, now);
+    endpoint_failed(e, WHY_CONNECT_TIMEOUT, &endpoint_eject_default, now);
     endpoint_connected(e);
     assert_int_equal(e->state, EP_DRAINING);
     assert_false(endpoint_is_eligible(e, now + 100000));
@@ -295,15 +296,15 @@ static void test_endpoint_that_starts_is_asked_soon(void **state)
     struct endpoint *e = r.set->endpoints[0];
     uint64_t now = 5;
     for (size_t i = 0; i < sizeof(lasts) / sizeof(lasts[0]); i++) {
-        endpoint_failed(e, WHY_CONNECT_REFUSED, true, now);
+        endpoint_failed(e, WHY_CONNECT_REFUSED, &endpoint_eject_default, now);
         assert_false(endpoint_is_eligible(e, now + lasts[i] - 1));
         assert_true(endpoint_is_eligible(e, now + lasts[i]));
         now += lasts[i];
     }
     endpoint_connected(e);
     endpoint_served(e);
-    endpoint_failed(e, WHY_CONNECT_REFUSED, true, now);
-    assert_false(endpoint_is_eligible(e, now + ENDPOINT_EJECT_MS - 1));
+    endpoint_failed(e, WHY_CONNECT_REFUSED, &endpoint_eject_default, now);
+    assert_false(endpoint_is_eligible(e, now + endpoint_eject_default.first_ms - 1));
     rig_fini(&r);
 }
 
@@ -337,27 +338,85 @@ static void test_endpoint_bad_answers(void **state)
     rig_init(&r);
     meet(&r);
     struct endpoint *e = r.set->endpoints[0];
-    for (int i = 1; i < ENDPOINT_BAD_ROW; i++) {
-        assert_false(endpoint_answered_badly(e));
+    for (unsigned i = 1; i < endpoint_eject_default.errors; i++) {
+        assert_false(endpoint_answered_badly(e, &endpoint_eject_default));
     }
     endpoint_served(e);
-    for (int i = 1; i < ENDPOINT_BAD_ROW; i++) {
-        assert_false(endpoint_answered_badly(e));
+    for (unsigned i = 1; i < endpoint_eject_default.errors; i++) {
+        assert_false(endpoint_answered_badly(e, &endpoint_eject_default));
     }
-    assert_true(endpoint_answered_badly(e));
+    assert_true(endpoint_answered_badly(e, &endpoint_eject_default));
     for (size_t i = 0; i < COUNT / 2; i++) {
-        assert_true(endpoint_set_can_spare(r.set, 0));
-        endpoint_eject(r.set->endpoints[i], "bad_answers", 0);
+        assert_true(endpoint_set_can_spare(r.set, 50, 0));
+        endpoint_eject(r.set->endpoints[i], "bad_answers", &endpoint_eject_default, 0);
         assert_int_equal(*r.set->endpoints[i]->ejected, 1);
     }
-    assert_false(endpoint_set_can_spare(r.set, ENDPOINT_EJECT_MS - 1));
-    assert_true(endpoint_set_can_spare(r.set, ENDPOINT_EJECT_MS));
-    assert_true(endpoint_is_eligible(e, ENDPOINT_EJECT_MS));
+    assert_false(endpoint_set_can_spare(r.set, 50, endpoint_eject_default.first_ms - 1));
+    assert_true(endpoint_set_can_spare(r.set, 50, endpoint_eject_default.first_ms));
+    assert_true(endpoint_is_eligible(e, endpoint_eject_default.first_ms));
     assert_int_equal(*e->ejected, 0);
     struct endpoint_set *alone = endpoint_set_new(
         r.set, &(struct endpoint_owner){.slot = e->slot, .label = STR("app:80")}, &e->addr, 1);
-    assert_false(endpoint_set_can_spare(alone, 0));
+    assert_false(endpoint_set_can_spare(alone, 50, 0));
     endpoint_set_unref(alone);
+    rig_fini(&r);
+}
+
+static void test_endpoint_that_fails_its_checks(void **state)
+{
+    (void)state;
+    const struct model_eject *how = &endpoint_eject_default;
+    struct rig r;
+    rig_init(&r);
+    endpoint_set_checked(r.set, 1);
+    for (int i = 0; i < 100; i++) {
+        assert_ptr_equal(pick(&r, 0, 0), r.set->endpoints[0]);
+    }
+    /* Neither a connection nor a good answer says that it is well again; a failure adds nothing. */
+    struct endpoint *e = r.set->endpoints[3];
+    endpoint_connected(e);
+    endpoint_served(e);
+    endpoint_failed(e, WHY_CONNECT_TIMEOUT, how, 0);
+    assert_int_equal(e->state, EP_FAILING);
+    /* What is only ejected comes first, then it is the turn of those that fail. */
+    endpoint_failed(r.set->endpoints[0], WHY_CONNECT_REFUSED, how, 0);
+    assert_ptr_equal(pick(&r, 0, 0), r.set->endpoints[0]);
+    assert_int_equal(pick(&r, 1, 0)->state, EP_FAILING);
+    assert_false(endpoint_set_can_spare(r.set, 100, 2000));
+    /* When all fail, none does. */
+    endpoint_set_checked(r.set, 0);
+    for (size_t i = 0; i < COUNT; i++) {
+        assert_true(endpoint_is_eligible(r.set->endpoints[i], 2000));
+    }
+    endpoint_set_checked(r.set, 2);
+    endpoint_set_checked(r.set, COUNT);
+    assert_int_equal(e->state, EP_UNKNOWN);
+    rig_fini(&r);
+}
+
+static void test_ejection_as_configured(void **state)
+{
+    (void)state;
+    const struct model_eject never = {.first_ms = 10, .longest_ms = 10, .percent = 0};
+    const struct model_eject hour = {
+        .errors = 1, .first_ms = 3600000, .longest_ms = 3600000, .percent = 100};
+    struct rig r;
+    rig_init(&r);
+    meet(&r);
+    struct endpoint *e = r.set->endpoints[0];
+    for (int i = 0; i < 100; i++) {
+        assert_false(endpoint_answered_badly(e, &never));
+    }
+    assert_false(endpoint_set_can_spare(r.set, 0, 0));
+    for (size_t i = 0; i < COUNT - 1; i++) {
+        assert_true(endpoint_answered_badly(r.set->endpoints[i], &hour));
+        assert_true(endpoint_set_can_spare(r.set, 100, 0));
+        endpoint_eject(r.set->endpoints[i], "bad_answers", &hour, 0);
+    }
+    assert_false(endpoint_set_can_spare(r.set, 100, 0)); /* the last one */
+    e->failures = 1000;
+    endpoint_eject(e, "bad_answers", &hour, 3600000);
+    assert_int_equal(e->ejected_until_ms, 7200000);
     rig_fini(&r);
 }
 
@@ -373,6 +432,8 @@ int main(void)
         cmocka_unit_test(test_balance_skips_tried_and_ejected),
         cmocka_unit_test(test_endpoint_ejection_grows_and_ends),
         cmocka_unit_test(test_endpoint_that_starts_is_asked_soon),
+        cmocka_unit_test(test_endpoint_that_fails_its_checks),
+        cmocka_unit_test(test_ejection_as_configured),
         cmocka_unit_test(test_endpoint_bad_answers),
         cmocka_unit_test(test_endpoint_set_takes_over_by_address),
     };
