@@ -10,8 +10,7 @@
  * pages; heap_trim gives those back. Pages that were never written cost nothing.
  *
  * Freed slots are marked, and linked through pointers that are mixed with a secret: freeing twice
- * and a link that was overwritten abort. No locks: a second thread aborts as soon as the heap
- * grows.
+ * and a link that was overwritten abort. No locks: after a second thread the next malloc aborts.
  */
 #ifndef HIVEDOOR_BASE_HEAP_H
 #define HIVEDOOR_BASE_HEAP_H

@@ -8,12 +8,15 @@
 #include <errno.h>
 #include <malloc.h>
 #include <stdlib.h>
+#include <sys/single_threaded.h>
 #include <unistd.h>
 
+#include "base/err.h"
 #include "base/heap.h"
 
 void *malloc(size_t size)
 {
+    REQUIRE(__libc_single_threaded); /* nothing here is locked */
     return heap_take(size);
 }
 
