@@ -3,8 +3,9 @@
  * Deadlines by class. A class is one duration (the handshake time-out, the idle time-out ...) with
  * one list in expiry order and one libevent timer, so that setting and clearing one is a list
  * operation, whatever the number of connections. Precision is about 50 ms, or the class's own
- * duration if that is less, never early. What has passed by base/clock is called at the end of a
- * turn, so a test only moves the clock and turns.
+ * duration if that is less; never early by a whole millisecond, which is what the clock counts.
+ * What has passed by base/clock is called at the end of a turn, so a test only moves the clock and
+ * turns.
  */
 #ifndef HIVEDOOR_LOOP_DEADLINE_H
 #define HIVEDOOR_LOOP_DEADLINE_H

@@ -5,40 +5,18 @@ Of plain HTTP it is all ours. Of TLS what OpenSSL holds for a connection is coun
 differs from version to version."""
 
 import json
-import os
-import pathlib
 import subprocess
-import sys
 
+import exact
 import pytest
+from conftest import BINARY
+from lib.h2raw import Client, alpn_context
+from lib.raw import Raw
+from lib.wait import until
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT / "tests/bench"), str(ROOT / "tests/system")]
-
-import exact  # noqa: E402
-from lib.certs import Authority  # noqa: E402
-from lib.door import Door  # noqa: E402
-from lib.h2raw import Client, alpn_context  # noqa: E402
-from lib.raw import Raw  # noqa: E402
-from lib.service import Service  # noqa: E402
-from lib.wait import until  # noqa: E402
-
-BINARY = pathlib.Path(os.environ.get("HIVEDOOR_BUILD", ROOT / "build/release")) / "src/hivedoor"
 WARM, COUNT = 30, 400
 HAS_OLD_OPENSSL = "OpenSSL  3.0." in subprocess.run(
     [str(BINARY), "version"], capture_output=True, text=True, check=False).stdout
-
-
-@pytest.fixture(scope="module", name="door")
-def start(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("idle")
-    service = Service(handler=lambda handler: handler.reply(200, "ok"))
-    authority = Authority(folder / "ca")
-    door = Door(str(BINARY), folder / "door", authority, names=["a.test"],
-                sites={"a.test": service.url}, extra={"workers": 1})
-    yield door
-    door.close()
-    service.close()
 
 
 def used(door, idle):
