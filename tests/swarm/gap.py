@@ -12,6 +12,7 @@ from pathlib import Path
 
 from changes import update
 from shell import run, wait_for
+from stack import NETWORK
 
 FLOOR, FLOOR_PORT = "floor", 8090
 EVERY = 0.02  # seconds between two clients
@@ -32,7 +33,7 @@ class Floor:
                 image = engine.docker("import", "-", "hivedoor-floor:test", stdin=tree).strip()
         engine.docker("service", "create", "--detach", "--name", FLOOR, "--mode", "global",
                       "--publish", f"mode=host,published={FLOOR_PORT},target={FLOOR_PORT}",
-                      "--stop-grace-period", "10s", "--no-resolve-image",
+                      "--stop-grace-period", "10s", "--no-resolve-image", "--network", NETWORK,
                       "--entrypoint", f"/floor {FLOOR_PORT}", image)
 
     def remove(self):
