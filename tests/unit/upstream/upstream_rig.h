@@ -20,6 +20,7 @@
 #define NAME       STR("app:5000")
 #define IDLE_MS    60000
 #define ATTEMPT_MS 250
+#define GREET_MS   2000
 
 struct rig {
     struct loop *loop;
@@ -28,6 +29,8 @@ struct rig {
     struct h1_scratch scratch;
     struct deadline_class *idle;
     struct deadline_class *attempt;
+    struct deadline_class *greet;
+    struct tls_worker *tls;
     struct upstream *up;
     struct upstream_service *service;
     struct timer tick; /* so that a wait for nothing ends */
@@ -67,11 +70,14 @@ static inline void rig_init(struct rig *r)
     r->scratch = (struct h1_scratch){.bytes = mem_new(65536), .len = 65536};
     r->idle = deadline_class_new(r->loop, IDLE_MS);
     r->attempt = deadline_class_new(r->loop, ATTEMPT_MS);
+    r->greet = deadline_class_new(r->loop, GREET_MS);
+    r->tls = tls_worker_new(r->loop);
     timer_init(&r->tick, r->loop, on_tick, r);
     on_tick(r);
     const struct upstream_env env = {.loop = r->loop,
                                      .slot = r->slot,
                                      .scratch = &r->scratch,
+                                     .tls = r->tls,
                                      .idle_class = r->idle,
                                      .hurry = on_hurry,
                                      .arg = r};
@@ -92,9 +98,11 @@ static inline void rig_fini(struct rig *r)
     assert_int_equal(value(r, COUNTER_LINKS_DIALING), 0);
     assert_int_equal(value(r, COUNTER_LINKS_BUSY), 0);
     assert_int_equal(value(r, COUNTER_LINKS_IDLE), 0);
+    tls_worker_free(r->tls);
     timer_fini(&r->tick);
     deadline_class_free(r->idle);
     deadline_class_free(r->attempt);
+    deadline_class_free(r->greet);
     loop_free(r->loop);
     counters_fini(&r->counters);
     free(r->scratch.bytes);
@@ -183,15 +191,24 @@ static inline void on_failed(void *arg, enum why why)
 
 static const struct lease_events lease_events = {.on_ready = on_ready, .on_failed = on_failed};
 
-static inline void use_begin(struct use *u, struct rig *r, bool fresh)
+static inline void use_begin_by(struct use *u, struct rig *r, struct transport *t, bool fresh)
 {
     static const struct h1_limits limits = {.head_bytes = 16384, .fields = 100};
     *u = (struct use){.rig = r};
     arena_init(&u->arena, 1024);
-    const struct lease_want want = {
-        .arena = &u->arena, .attempt_class = r->attempt, .limits = &limits, .fresh = fresh};
+    const struct lease_want want = {.arena = &u->arena,
+                                    .transport = t,
+                                    .attempt_class = r->attempt,
+                                    .greet_class = r->greet,
+                                    .limits = &limits,
+                                    .fresh = fresh};
     u->lease = lease_new(r->service, &want, &lease_events, u);
     assert_int_equal(u->ready + u->failed, 0);
+}
+
+static inline void use_begin(struct use *u, struct rig *r, bool fresh)
+{
+    use_begin_by(u, r, NULL, fresh);
 }
 
 static inline void use_fini(struct use *u)
