@@ -251,8 +251,8 @@ static void join_cookies(struct message *m)
         kept++;
     }
     m->field_count = kept;
-    if (first != NULL) { /* always: the caller counted two at least */
-        first->value = str_n(joined, len);
+    if (first != NULL) {                             /* always: the caller counted two at least */
+        first->value = str_trim(str_n(joined, len)); /* behind the last one, if it was empty */
     }
 }
 
