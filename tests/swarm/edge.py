@@ -11,7 +11,7 @@ class Edge:
     """A place on the network with ports towards clients, where a program of this machine runs."""
 
     def __init__(self, engine, image, network, ports, name="edge"):
-        self.engine, self.name, self.process = engine, name, None
+        self.engine, self.name, self.process, self.log = engine, name, None, None
         published = [word for port in ports for word in ("--publish", f"{port}:{port}")]
         engine.docker("run", "--detach", "--name", name, "--network", network, *published,
                       "--entrypoint", "/usr/bin/python3", image, "-c",
@@ -22,10 +22,14 @@ class Edge:
 
     def run(self, log, command, *arguments):
         """Starts the program in the foreground; what it says goes to a file."""
+        self.log = log
         with open(log, "wb") as out:
             self.process = subprocess.Popen(
                 ["nsenter", "-t", str(self.pid), "-n", program(command), *map(str, arguments)],
                 stdin=subprocess.DEVNULL, stdout=out, stderr=out)
+
+    def words(self):
+        return self.log.read_text(errors="replace")
 
     def close(self):
         if self.process:

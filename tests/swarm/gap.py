@@ -85,17 +85,17 @@ def trusting(authority):
 
 def measure(engine, events, service, ask):
     """One update of a service under clients; gives the parts of the gap in seconds."""
-    before = len(events.of(service))
+    wait_for("the engine has told of its task", lambda: events.of(service), 30)
+    old = events.of(service)[-1]
     clients = Clients(ask)
     try:
         wait_for("clients are answered", lambda: len(clients.answered) > 20, 30)
         update(engine, service)
-        wait_for("the successor has started", lambda: len(events.of(service)) > before, 30)
+        wait_for("the successor has started", lambda: events.of(service)[-1] is not old, 30)
         new = events.of(service)[-1]
         wait_for("it answers", lambda: sum(t > new.start for t in clients.answered) > 20, 30)
     finally:
         clients.stop()
-    old = events.of(service)[-2]
     answered = sorted(clients.answered)
     gap = max(later - earlier for earlier, later in zip(answered, answered[1:]))
     first = min(t for t in answered if t > new.start)
