@@ -62,6 +62,7 @@ struct endpoint {
     uint64_t ejected_until_ms;   /* with EP_DOWN */
     struct list links;           /* to lend, newest first; see pool */
     size_t idle_count;           /* of them all: those that nobody uses */
+    unsigned looks;              /* at links to lend, since one was made for them; see pool */
     uint64_t *requests;          /* cells of the slot */
     uint64_t *connects;
     uint64_t *in_flight;

@@ -205,7 +205,7 @@ static const struct link_events link_events = {
  * even be begun (then l->last_why). */
 static bool try_endpoint(struct lease *l, struct endpoint *e)
 {
-    struct link *ready = l->want.fresh ? NULL : pool_newest(e, l->want.transport);
+    struct link *ready = l->want.fresh ? NULL : pool_lend(e, l->want.transport);
     if (ready != NULL) {
         l->link = ready;
         l->reused = true;

@@ -41,14 +41,19 @@ static bool is_good(struct link *l)
     return link_has_room(l);
 }
 
-struct link *pool_newest(const struct endpoint *e, const struct transport *t)
+static struct link *newest_waited_for(const struct endpoint *e, const struct transport *t)
 {
-    LIST_EACH (&e->links, it, tmp) { /* a look is a system call */
+    LIST_EACH (&e->links, it, tmp) {
         struct link *l = CONTAINER_OF(it, struct link, node);
         if (l->transport == t && is_waited_for(l) && link_has_room(l)) {
             return l;
         }
     }
+    return NULL;
+}
+
+static struct link *newest_looked_at(const struct endpoint *e, const struct transport *t)
+{
     LIST_EACH (&e->links, it, tmp) {
         struct link *l = CONTAINER_OF(it, struct link, node);
         if (l->transport == t && is_good(l)) {
@@ -56,6 +61,27 @@ struct link *pool_newest(const struct endpoint *e, const struct transport *t)
         }
     }
     return NULL;
+}
+
+struct link *pool_newest(const struct endpoint *e, const struct transport *t)
+{
+    struct link *l = newest_waited_for(e, t);
+    return l != NULL ? l : newest_looked_at(e, t);
+}
+
+struct link *pool_lend(struct endpoint *e, const struct transport *t)
+{
+    struct link *l = newest_waited_for(e, t);
+    if (l != NULL) {
+        return l;
+    }
+    if (e->looks >= POOL_LOOKS_A_LINK) {
+        e->looks = 0;
+        return NULL;
+    }
+    l = newest_looked_at(e, t);
+    e->looks += l != NULL;
+    return l;
 }
 
 struct link *pool_expected(const struct endpoint *e, const struct transport *t)

@@ -15,6 +15,10 @@
  * link each when they all end and begin anew; an idle link costs a socket and about a kilobyte. */
 #define POOL_IDLE_MAX 256
 
+/* A look at an idle link is a system call each time; one link more is five, once. Where requests go
+ * on needing looks, as when answers and requests come in the same turns, links are too few. */
+#define POOL_LOOKS_A_LINK 32
+
 /* Takes a link, before it becomes idle if it does. */
 void pool_put(struct link *l);
 /* The newest link of this transport on which an exchange can begin now, or NULL; rather one that
@@ -22,6 +26,9 @@ void pool_put(struct link *l);
  * bytes that nobody asked for, are closed on the way; the caller holds a reference to the endpoint.
  */
 struct link *pool_newest(const struct endpoint *e, const struct transport *t);
+/* The same for a request that begins now; NULL also when so many looks say that one more should be
+ * made. */
+struct link *pool_lend(struct endpoint *e, const struct transport *t);
 /* A link of this transport that is being made and will carry several exchanges, or NULL. */
 struct link *pool_expected(const struct endpoint *e, const struct transport *t);
 /* Closes all idle links, and lends none of the others until they are put again. */

@@ -8,6 +8,7 @@ struct late {
     struct rig *rig;
     struct site *site;
     size_t conn;
+    bool is_silent;
     struct str bytes; /* empty: it closes */
     const struct use *before;
     struct use *next;
@@ -21,7 +22,9 @@ static void on_late(void *arg)
         loop_defer(late->rig->loop, &late->task);
         return;
     }
-    site_say(late->site, late->conn, late->bytes);
+    if (!late->is_silent) {
+        site_say(late->site, late->conn, late->bytes);
+    }
     use_begin(late->next, late->rig, false);
 }
 
@@ -127,6 +130,32 @@ static void test_lending_looks_before_it_lends(void **state)
     site_fini(&s);
 }
 
+/* Requests that begin in the turn in which an answer ended go on needing looks, until there is one
+ * link more. */
+static void test_lending_makes_a_link_for_many_looks(void **state)
+{
+    (void)state;
+    enum { LOOKS = 32 };
+    struct rig r;
+    struct site s;
+    rig_init(&r);
+    site_init(&s, true);
+    publish(&r, &s, NULL);
+    use_once(&r, &s, 0, false);
+    for (int i = 0; i < LOOKS; i++) {
+        struct late late = {.rig = &r, .site = &s, .conn = 0, .is_silent = true};
+        use_and_say_late(&late, 0);
+    }
+    assert_int_equal(value(&r, COUNTER_LINKS_OPENED), 1);
+    struct late late = {.rig = &r, .site = &s, .conn = 0, .is_silent = true};
+    use_and_say_late(&late, 1);
+    assert_int_equal(value(&r, COUNTER_LINKS_OPENED), 2);
+    late = (struct late){.rig = &r, .site = &s, .conn = 1, .is_silent = true};
+    use_and_say_late(&late, 0); /* the other one was waited for */
+    rig_fini(&r);
+    site_fini(&s);
+}
+
 /* What arrives later is told by the loop's wait, before anything is lent in that turn. */
 static void test_lending_waits_before_it_lends(void **state)
 {
@@ -180,6 +209,7 @@ int main(void)
         cmocka_unit_test(test_lending_lends_the_newest_link),
         cmocka_unit_test(test_lending_idle_links_end),
         cmocka_unit_test(test_lending_looks_before_it_lends),
+        cmocka_unit_test(test_lending_makes_a_link_for_many_looks),
         cmocka_unit_test(test_lending_waits_before_it_lends),
         cmocka_unit_test(test_lending_keeps_a_bounded_pool),
     };
