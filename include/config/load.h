@@ -10,15 +10,17 @@
 #include "base/buf.h"
 #include "config/diag.h"
 #include "config/model.h"
+#include "config/substitute.h"
 
 #include <stdbool.h>
 
 /*
  * Reads, substitutes ${NAME} and ${file:PATH}, checks everything, fills in defaults. On errors
  * *out_model is not written, ERR_SYNTAX is returned and `diags` says all; warnings may come with
- * OK. `out_files` (may be NULL) gets the paths read besides `path` (for ${file:}), one a line.
+ * OK. `seen` (may be NULL) is told of `path` (its digest only) and of what is read besides for
+ * ${file:}.
  */
-int load_file(const char *path, struct diags *diags, struct buf *out_files,
+int load_file(const char *path, struct diags *diags, const struct substitute_seen *seen,
               struct model **out_model) MUST_USE;
 /* The same from text; `name` stands for the file in diagnostics, relative paths stay as they are,
  * and ${...} is not substituted if `substitute` is false. */

@@ -17,7 +17,7 @@ struct source {
     const char *name;   /* in diagnostics */
     bool substitute;    /* whether ${...} is replaced */
     const char *folder; /* where relative paths start; NULL: they stay as they are */
-    struct buf *files;  /* what was read besides, may be NULL */
+    const struct substitute_seen *seen; /* may be NULL */
 };
 
 /* The tree is whole: check all of it, even where something is wrong already. */
@@ -27,7 +27,7 @@ static int build(const struct source *src, struct yaml_tree *tree, struct diags 
     size_t before = diags->errors;
     const char *folder = src->folder == NULL ? "." : src->folder;
     /* What could not be substituted is a diagnostic, counted below. */
-    if (src->substitute && substitute_tree(tree, folder, diags, src->files) != OK &&
+    if (src->substitute && substitute_tree(tree, folder, diags, src->seen) != OK &&
         diags->errors == before) {
         return ERR_LIMIT;
     }
@@ -84,7 +84,7 @@ static char *folder_of(const char *path)
     return real;
 }
 
-int load_file(const char *path, struct diags *diags, struct buf *out_files,
+int load_file(const char *path, struct diags *diags, const struct substitute_seen *seen,
               struct model **out_model)
 {
     struct buf text;
@@ -98,12 +98,13 @@ int load_file(const char *path, struct diags *diags, struct buf *out_files,
         buf_fini(&text);
         return ERR_SYNTAX;
     }
+    if (seen != NULL) {
+        tls_digest_add(seen->digest, str_of(path));
+        tls_digest_add(seen->digest, buf_str(&text));
+    }
     char *folder = folder_of(path);
-    struct source src = {.text = buf_str(&text),
-                         .name = path,
-                         .substitute = true,
-                         .folder = folder,
-                         .files = out_files};
+    struct source src = {
+        .text = buf_str(&text), .name = path, .substitute = true, .folder = folder, .seen = seen};
     err = load_source(&src, diags, out_model);
     free(folder);
     buf_fini(&text);

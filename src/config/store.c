@@ -4,119 +4,68 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
-#include "base/fd.h"
 #include "base/map.h"
 #include "base/mem.h"
 #include "config/coverage.h"
 #include "config/files.h"
 #include "config/load.h"
-#include "config/yaml_tree.h"
+#include "config/substitute.h"
 #include "store_walk.h"
 #include "tls/tls_digest.h"
 
 #define FILES_MAX (1024u * 1024) /* bytes of the list of substituted files */
 
-/* --- the digest ------------------------------------------------------------------------------ */
-
-static void digest_file(void *arg, const char *path, struct str bytes)
-{
-    struct tls_digest *d = arg;
-    tls_digest_add(d, str_of(path));
-    tls_digest_add(d, bytes);
-}
-
-/* A path that cannot be read counts as well: its coming back is a change. */
-static void digest_fault(void *arg, const char *path, const char *why)
-{
-    struct tls_digest *d = arg;
-    tls_digest_add(d, str_of(path));
-    tls_digest_add(d, str_of(why));
-}
-
-static int digest_path(struct tls_digest *d, const char *path)
-{
-    struct buf bytes;
-    buf_init(&bytes, YAML_TREE_TEXT);
-    int err = fd_read_file(path, &bytes);
-    if (err == OK) {
-        digest_file(d, path, buf_str(&bytes));
-    } else {
-        digest_fault(d, path, err_text(err));
-    }
-    if (bytes.data != NULL) {
-        mem_wipe(bytes.data, bytes.cap);
-    }
-    buf_fini(&bytes);
-    return err;
-}
-
-/* What the model refers to is read again: a digest says what there is, not what was read. */
-static void digest_model_files(struct tls_digest *d, const struct model *m)
-{
-    for (size_t i = 0; i < m->file_count; i++) {
-        char *copy = str_dup(m->files[i]->path);
-        (void)digest_path(d, copy); /* an unreadable one is part of the digest */
-        free(copy);
-    }
-}
-
-static void digest_substituted(struct tls_digest *d, struct str files)
-{
-    struct str rest = files;
-    struct str path;
-    while (str_next(&rest, '\n', &path)) {
-        if (path.len > 0) {
-            char *copy = str_dup(path);
-            (void)digest_path(d, copy); /* an unreadable one is part of the digest */
-            free(copy);
-        }
-    }
-}
-
-int store_digest(const char *config_path, struct store_digest *out_digest)
-{
-    struct tls_digest *d = tls_digest_new();
-    int err = digest_path(d, config_path);
-    if (err == OK) {
-        struct diags diags;
-        struct buf files;
-        struct model *m = NULL;
-        diags_init(&diags);
-        buf_init(&files, FILES_MAX);
-        int load_err = load_file(config_path, &diags, &files, &m);
-        digest_substituted(d, buf_str(&files));
-        if (load_err == OK) {
-            struct store_walk walk = {.arg = d, .on_file = digest_file, .on_fault = digest_fault};
-            store_walk_run(&walk, m);
-            digest_model_files(d, m);
-        }
-        model_free(m);
-        buf_fini(&files);
-        diags_fini(&diags);
-        tls_digest_finish(d, out_digest->bytes);
-    }
-    tls_digest_free(d);
-    return err == OK ? OK : ERR_IO;
-}
-
 /* --- certificates ---------------------------------------------------------------------------- */
 
+/* The paths to watch, each once. */
+struct paths {
+    char **items;
+    size_t count;
+    struct map *known;
+};
+
+/* Everything that one look at the files fills: nothing is read twice. */
 struct gather {
     struct diags *diags;
+    struct tls_digest *digest;
     struct tls_matcher *matcher;
+    struct paths paths;
 };
+
+static void add_path(struct paths *p, const char *path)
+{
+    if (map_put(p->known, str_of(path), p) != NULL) {
+        return;
+    }
+    p->items = mem_grow(p->items, p->count + 1, sizeof(*p->items));
+    p->items[p->count++] = str_dup(str_of(path));
+}
+
+static void digest_both(struct tls_digest *d, struct str path, struct str content)
+{
+    tls_digest_add(d, path);
+    tls_digest_add(d, content);
+}
 
 static void gather_file(void *arg, const char *path, struct str bytes)
 {
     struct gather *g = arg;
+    digest_both(g->digest, str_of(path), bytes);
     (void)tls_matcher_add(g->matcher, path, bytes); /* other files in the folder are none of ours */
 }
 
 static void gather_fault(void *arg, const char *path, const char *why)
 {
     struct gather *g = arg;
+    digest_both(g->digest, str_of(path), str_of(why)); /* its coming back is a change */
     diags_add(g->diags, DIAG_WARNING, (struct diag_place){str_of(path), 0, 0},
               "found no readable certificates here (%s); expected a file or a folder of them", why);
+}
+
+static void gather_folder(void *arg, const char *path)
+{
+    struct gather *g = arg;
+    add_path(&g->paths, path);
 }
 
 static void gather_note(void *arg, const struct tls_note *note)
@@ -174,95 +123,108 @@ static void match(struct tls_matcher *matcher, const struct model *m,
     free(names);
 }
 
-int store_load(const char *config_path, const struct tls_set *previous, struct diags *diags,
-               struct bundle *out_found, struct store_digest *out_digest)
+/* Where the configuration is, and where a link in its place points to. */
+static void add_config(struct paths *p, const char *config_path)
 {
-    /* First, so that a change while we read is seen as one afterwards. An unreadable file is
-     * reported by load_file. */
-    struct store_digest digest = {{0}};
-    if (store_digest(config_path, &digest) != OK) {
-        digest = (struct store_digest){{0}};
-    }
-    struct model *m = NULL;
-    int err = load_file(config_path, diags, NULL, &m);
-    if (err != OK) {
-        return err;
-    }
-    err = files_read(config_path, m, diags);
-    if (err != OK) {
-        model_free(m);
-        return err;
-    }
-    struct gather g = {.diags = diags};
-    g.matcher = tls_matcher_new(gather_note, &g);
-    struct store_walk walk = {.arg = &g, .on_file = gather_file, .on_fault = gather_fault};
-    store_walk_run(&walk, m);
-    struct bundle found = {.model = m};
-    match(g.matcher, m, previous, &found.certs);
-    tls_matcher_free(g.matcher);
-    *out_found = found;
-    *out_digest = digest;
-    return OK;
-}
-
-/* --- what to watch --------------------------------------------------------------------------- */
-
-struct paths {
-    char **items;
-    size_t count;
-    struct map *known;
-};
-
-static void add_path(void *arg, const char *path)
-{
-    struct paths *p = arg;
-    if (map_put(p->known, str_of(path), p) != NULL) {
-        return;
-    }
-    p->items = mem_grow(p->items, p->count + 1, sizeof(*p->items));
-    p->items[p->count++] = str_dup(str_of(path));
-}
-
-void store_watch(const char *config_path, const struct model *m, char ***out_paths,
-                 size_t *out_count)
-{
-    struct paths paths = {.known = map_new()};
-    struct diags diags;
-    struct buf files;
-    struct model *again = NULL;
     char *real = realpath(config_path, NULL);
-    add_path(&paths, config_path);
-    add_path(&paths, real == NULL ? config_path : real); /* where a link points to */
+    add_path(p, config_path);
+    add_path(p, real == NULL ? config_path : real);
     free(real);
-    diags_init(&diags);
-    buf_init(&files, FILES_MAX);
-    if (load_file(config_path, &diags, &files, &again) == OK) { /* only for the list of files */
-        model_free(again);
-    }
-    struct str rest = buf_str(&files);
+}
+
+static void add_lines(struct paths *p, struct str files)
+{
+    struct str rest = files;
     struct str path;
     while (str_next(&rest, '\n', &path)) {
         char *copy = str_dup(path);
         if (path.len > 0) {
-            add_path(&paths, copy);
+            add_path(p, copy);
         }
         free(copy);
     }
+}
+
+static void add_str(struct paths *p, struct str path)
+{
+    char *copy = str_dup(path);
+    add_path(p, copy);
+    free(copy);
+}
+
+static void add_model(struct paths *p, const struct model *m)
+{
     for (size_t i = 0; i < m->certificate_count; i++) {
-        char *entry = str_dup(m->certificates[i]);
-        add_path(&paths, entry);
-        free(entry);
+        add_str(p, m->certificates[i]);
     }
     for (size_t i = 0; i < m->file_count; i++) {
-        char *copy = str_dup(m->files[i]->path);
-        add_path(&paths, copy);
-        free(copy);
+        add_str(p, m->files[i]->path);
     }
-    struct store_walk walk = {.arg = &paths, .on_folder = add_path};
-    store_walk_run(&walk, m);
-    map_free(paths.known);
+}
+
+/* The configuration and what it refers to, certificates aside. */
+static int read_model(struct gather *g, const char *config_path, struct model **out_model)
+{
+    struct buf files;
+    struct model *m = NULL;
+    struct substitute_seen seen = {&files, g->digest};
+    buf_init(&files, FILES_MAX);
+    add_config(&g->paths, config_path);
+    int err = load_file(config_path, g->diags, &seen, &m);
+    err = err != OK ? err : files_read(config_path, m, g->diags);
+    if (err == OK) {
+        add_lines(&g->paths, buf_str(&files));
+        add_model(&g->paths, m);
+        for (size_t i = 0; i < m->file_count; i++) {
+            digest_both(g->digest, m->files[i]->path, m->files[i]->bytes);
+        }
+        *out_model = m;
+    } else {
+        model_free(m);
+    }
     buf_fini(&files);
-    diags_fini(&diags);
-    *out_paths = paths.items;
-    *out_count = paths.count;
+    return err;
+}
+
+static void paths_fini(struct paths *p)
+{
+    for (size_t i = 0; i < p->count; i++) {
+        free(p->items[i]);
+    }
+    free(p->items);
+    map_free(p->known);
+}
+
+int store_load(const char *config_path, const struct tls_set *previous, struct diags *diags,
+               struct store_found *out)
+{
+    static const struct store_walk walk = {gather_file, gather_folder, gather_fault};
+    struct gather g = {.diags = diags};
+    struct store_found found = {.watch = NULL};
+    g.digest = tls_digest_new();
+    g.paths.known = map_new();
+    int err = read_model(&g, config_path, &found.bundle.model);
+    if (err == OK) {
+        g.matcher = tls_matcher_new(gather_note, &g);
+        store_walk_run(&walk, found.bundle.model, &g);
+        match(g.matcher, found.bundle.model, previous, &found.bundle.certs);
+        tls_matcher_free(g.matcher);
+        tls_digest_finish(g.digest, found.digest);
+        found.watch = g.paths.items;
+        found.watch_count = g.paths.count;
+        g.paths.items = NULL;
+        g.paths.count = 0;
+        *out = found;
+    }
+    paths_fini(&g.paths);
+    tls_digest_free(g.digest);
+    return err;
+}
+
+void store_found_fini(struct store_found *f)
+{
+    struct paths watch = {.items = f->watch, .count = f->watch_count};
+    bundle_fini(&f->bundle);
+    paths_fini(&watch);
+    *f = (struct store_found){.watch = NULL};
 }

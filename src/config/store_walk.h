@@ -9,16 +9,15 @@
 #define STORE_WALK_FILE_MAX (1024u * 1024)
 
 struct store_walk {
-    void *arg;
-    /* One file; `bytes` are borrowed and wiped afterwards. NULL: files are not read. */
+    /* One file; `bytes` are borrowed and wiped afterwards. */
     void (*on_file)(void *arg, const char *path, struct str bytes);
-    /* A folder that is walked. May be NULL. */
+    /* A folder that is walked. */
     void (*on_folder)(void *arg, const char *path);
-    /* A path that cannot be read, or a file that is too large. May be NULL. */
+    /* A path that cannot be read, or a file that is too large. */
     void (*on_fault)(void *arg, const char *path, const char *why);
 };
 
 /* In the order of the configuration, folders sorted by name; the same each time. */
-void store_walk_run(const struct store_walk *w, const struct model *m);
+void store_walk_run(const struct store_walk *w, const struct model *m, void *arg);
 
 #endif

@@ -11,7 +11,7 @@ struct job {
     struct yaml_tree *tree;
     const char *folder;
     struct diags *diags;
-    struct buf *files; /* borrowed, may be NULL */
+    const struct substitute_seen *seen; /* borrowed, may be NULL */
 };
 
 /* Length of one UTF-8 sequence (RFC 3629 section 4), or 0. */
@@ -108,6 +108,10 @@ static int read_file(const struct job *job, const struct yaml_node *node, const 
     buf_init(&content, SUBSTITUTE_MAX);
     errno = 0;
     int err = fd_read_file(path, &content);
+    if (job->seen != NULL) {
+        tls_digest_add(job->seen->digest, str_of(path));
+        tls_digest_add(job->seen->digest, err == OK ? buf_str(&content) : STR("unreadable"));
+    }
     if (err != OK) {
         diags_add(job->diags, DIAG_ERROR, place,
                   "found ${file:%.200s}, which cannot be read (%s); expected a readable file of "
@@ -146,7 +150,7 @@ static int take_file(const struct job *job, const struct yaml_node *node, struct
         diags_add(job->diags, DIAG_ERROR, yaml_tree_place(job->tree, node),
                   "found ${file:} without a usable path; expected ${file:/run/secrets/NAME}");
     } else {
-        if (job->files != NULL && buf_printf(job->files, "%s\n", buf_ptr(&path)) != OK) {
+        if (job->seen != NULL && buf_printf(job->seen->paths, "%s\n", buf_ptr(&path)) != OK) {
             err = ERR_LIMIT;
         }
         err = err != OK ? err : read_file(job, node, buf_ptr(&path), out);
@@ -242,8 +246,8 @@ static int substitute_node(const struct job *job, struct yaml_node *node)
 }
 
 int substitute_tree(struct yaml_tree *tree, const char *folder, struct diags *diags,
-                    struct buf *out_files)
+                    const struct substitute_seen *seen)
 {
-    struct job job = {.tree = tree, .folder = folder, .diags = diags, .files = out_files};
+    struct job job = {.tree = tree, .folder = folder, .diags = diags, .seen = seen};
     return substitute_node(&job, &tree->root);
 }

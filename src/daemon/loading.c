@@ -138,7 +138,8 @@ static size_t copy_addrs(struct addr dst[static BUNDLE_LISTEN_MAX], const struct
     return n;
 }
 
-static void make_plan(const char *config_path, const struct store_digest *digest, struct loading *l)
+/* Takes the paths of `found`. */
+static void make_plan(struct store_found *found, struct loading *l)
 {
     const struct model *m = l->model;
     struct bundle_plan *plan = &l->plan;
@@ -150,11 +151,12 @@ static void make_plan(const char *config_path, const struct store_digest *digest
     plan->drain_ms = m->drain_ms;
     plan->log_level = (uint8_t)m->log_level;
     plan->access = (uint8_t)m->access;
-    memcpy(plan->digest, digest->bytes, sizeof(plan->digest));
+    memcpy(plan->digest, found->digest, sizeof(plan->digest));
     if (m->acme.folder.len > 0) {
         plan->challenge_folder = str_dup(m->acme.folder);
     }
-    store_watch(config_path, m, &plan->watch, &plan->watch_count);
+    plan->watch = found->watch;
+    plan->watch_count = found->watch_count;
 }
 
 static void count_names(struct loading *l)
@@ -173,15 +175,15 @@ static void count_names(struct loading *l)
 int loading_run(const struct loading_want *want, struct diags *diags, struct loading *out)
 {
     struct loading l = {.model = NULL};
-    struct store_digest digest;
+    struct store_found found;
 
-    struct bundle found = {.model = NULL};
-    int err = store_load(want->config_path, want->previous, diags, &found, &digest);
+    int err = store_load(want->config_path, want->previous, diags, &found);
     if (err != OK) {
         return err;
     }
-    l.model = found.model;
-    l.certs = found.certs;
+    l.model = found.bundle.model;
+    l.certs = found.bundle.certs;
+    make_plan(&found, &l);
     masked_detect(l.model, NULL);
     if (want->local_ca != NULL) {
         sign_missing(want, l.model, &l.certs, diags);
@@ -192,7 +194,6 @@ int loading_run(const struct loading_want *want, struct diags *diags, struct loa
         loading_fini(&l);
         return err;
     }
-    make_plan(want->config_path, &digest, &l);
     count_names(&l);
     *out = l;
     return OK;

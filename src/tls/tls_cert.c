@@ -5,7 +5,6 @@
 #include <openssl/crypto.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
-#include <openssl/sha.h>
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
 #include <stdio.h>
@@ -14,6 +13,7 @@
 #include "base/arena.h"
 #include "base/list.h"
 #include "base/mem.h"
+#include "tls/tls_digest.h"
 #include "tls/tls_hello.h"
 #include "tls/tls_x509.h"
 
@@ -250,7 +250,7 @@ static int read_leaf(struct cert_box *box, const struct tls_x509 *leaf)
     c->kind = leaf->kind;
     c->not_before = leaf->not_before;
     c->not_after = leaf->not_after;
-    SHA256((const unsigned char *)leaf->der.ptr, leaf->der.len, c->fingerprint);
+    tls_digest_once(leaf->der, c->fingerprint);
     c->serial = serial_hex(&box->arena, leaf->serial);
     c->issuer = issuer_line(&box->arena, leaf->issuer);
     return read_names(box, leaf);

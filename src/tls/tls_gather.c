@@ -2,7 +2,6 @@
 #include "tls/tls_gather.h"
 
 #include <openssl/err.h>
-#include <openssl/sha.h>
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
 #include <stdarg.h>
@@ -11,6 +10,7 @@
 
 #include "base/map.h"
 #include "base/mem.h"
+#include "tls/tls_digest.h"
 #include "tls/tls_pem.h"
 #include "tls/tls_x509.h"
 
@@ -127,7 +127,7 @@ static void take_cert(struct tls_gather *g, struct str der)
         return;
     }
     /* A TRUSTED CERTIFICATE has more behind the certificate, which is not part of it. */
-    SHA256((const unsigned char *)x.der.ptr, x.der.len, fingerprint);
+    tls_digest_once(x.der, fingerprint);
     struct str by = str_n((const char *)fingerprint, sizeof(fingerprint));
     struct found_cert *c = map_get(g->by_fingerprint, by);
     if (c != NULL) {

@@ -234,29 +234,25 @@ static void test_files_system_ca(void **state)
 static void test_files_are_digested_and_watched(void **state)
 {
     struct place *p = *state;
-    struct store_digest before;
-    struct store_digest after;
+    uint8_t before[32];
     struct diags d;
-    struct bundle found;
-    char **paths;
-    size_t count;
+    struct store_found found;
     bool has_users = false;
     diags_init(&d);
-    assert_int_equal(store_load(p->config, NULL, &d, &found, &before), OK);
-    store_watch(p->config, found.model, &paths, &count);
-    for (size_t i = 0; i < count; i++) {
-        has_users = has_users || str_ends(str_of(paths[i]), STR("/users"));
-        free(paths[i]);
+    assert_int_equal(store_load(p->config, NULL, &d, &found), OK);
+    for (size_t i = 0; i < found.watch_count; i++) {
+        has_users = has_users || str_ends(str_of(found.watch[i]), STR("/users"));
     }
-    free(paths);
     assert_true(has_users);
-    assert_int_equal(count, 3);
-    bundle_fini(&found);
+    assert_int_equal(found.watch_count, 3);
+    memcpy(before, found.digest, sizeof(before));
+    store_found_fini(&found);
     write_file(p, "users", USERS "# x\n");
-    assert_int_equal(store_digest(p->config, &after), OK);
-    assert_memory_not_equal(before.bytes, after.bytes, 32);
+    assert_int_equal(store_load(p->config, NULL, &d, &found), OK);
+    assert_memory_not_equal(before, found.digest, 32);
+    store_found_fini(&found);
     write_file(p, "users", "ann:plain\n");
-    assert_int_equal(store_load(p->config, NULL, &d, &found, &after), ERR_SYNTAX);
+    assert_int_equal(store_load(p->config, NULL, &d, &found), ERR_SYNTAX);
     diags_fini(&d);
 }
 

@@ -326,6 +326,8 @@ static void test_load_file_resolves_paths(void **state)
     char expected[160];
     struct diags d;
     struct buf files;
+    struct tls_digest *digest = tls_digest_new();
+    struct substitute_seen seen = {&files, digest};
     struct model *m = NULL;
     (void)state;
     assert_non_null(mkdtemp(folder));
@@ -338,7 +340,7 @@ static void test_load_file_resolves_paths(void **state)
     assert_int_equal(fclose(f), 0);
     diags_init(&d);
     buf_init(&files, 4096);
-    assert_int_equal(load_file(path, &d, &files, &m), ERR_SYNTAX);
+    assert_int_equal(load_file(path, &d, &seen, &m), ERR_SYNTAX);
     assert_null(m);
     buf_clear(&files);
     char host[128];
@@ -347,7 +349,7 @@ static void test_load_file_resolves_paths(void **state)
     assert_non_null(f);
     assert_true(fputs("b.com\r\n", f) >= 0);
     assert_int_equal(fclose(f), 0);
-    assert_int_equal(load_file(path, &d, &files, &m), OK);
+    assert_int_equal(load_file(path, &d, &seen, &m), OK);
     (void)snprintf(expected, sizeof(expected), "%s/certs", folder);
     assert_str(m->certificates[0], expected);
     assert_str(m->certificates[1], "/abs");
@@ -363,6 +365,7 @@ static void test_load_file_resolves_paths(void **state)
     assert_int_equal(d.errors, 1);
     diags_fini(&d);
     buf_fini(&files);
+    tls_digest_free(digest);
     assert_int_equal(unlink(host), 0);
     assert_int_equal(unlink(path), 0);
     assert_int_equal(rmdir(folder), 0);

@@ -88,8 +88,8 @@ static int place_fini(void **state)
 
 struct result {
     struct diags diags;
-    struct bundle found;
-    struct store_digest digest;
+    struct store_found all;
+    struct bundle found; /* borrowed from it */
     int err;
 };
 
@@ -97,15 +97,16 @@ static void result_init(struct result *r, const struct place *p, const struct tl
 {
     *r = (struct result){.err = OK};
     diags_init(&r->diags);
-    r->err = store_load(p->config, previous, &r->diags, &r->found, &r->digest);
+    r->err = store_load(p->config, previous, &r->diags, &r->all);
     if (r->err == OK) {
+        r->found = r->all.bundle;
         store_report_missing(p->config, r->found.model, &r->found.certs, &r->diags);
     }
 }
 
 static void result_fini(struct result *r)
 {
-    bundle_fini(&r->found);
+    store_found_fini(&r->all);
     diags_fini(&r->diags);
 }
 
@@ -124,45 +125,48 @@ static void test_store_matches_across_folders(void **state)
 {
     struct place *p = *state;
     struct result r;
-    struct store_digest digest;
     result_init(&r, p, NULL);
     assert_int_equal(r.err, OK);
     assert_int_equal(r.found.certs.count, 1);
     assert_true(r.found.certs.certs[0]->key.len > 0);
     assert_false(says(&r, "found no certificate for"));
-    assert_int_equal(store_digest(p->config, &digest), OK);
-    assert_memory_equal(digest.bytes, r.digest.bytes, 32);
     result_fini(&r);
+}
+
+struct digest {
+    uint8_t bytes[32];
+};
+
+static struct digest digest_of(const struct place *p)
+{
+    struct digest d;
+    struct result r;
+    result_init(&r, p, NULL);
+    assert_int_equal(r.err, OK);
+    memcpy(d.bytes, r.all.digest, sizeof(d.bytes));
+    result_fini(&r);
+    return d;
 }
 
 /* The digest changes with every file that is read, and with nothing else. */
 static void test_store_digest_sees_changes(void **state)
 {
     struct place *p = *state;
-    struct store_digest before;
-    struct store_digest after;
-    assert_int_equal(store_digest(p->config, &before), OK);
+    struct digest before = digest_of(p);
     write_bytes(p, "certs/.hidden", STR("x"));
     write_bytes(p, "certs/sub/deep/x", STR("x"));
-    assert_int_equal(store_digest(p->config, &after), OK);
-    assert_memory_equal(before.bytes, after.bytes, 32);
+    assert_memory_equal(before.bytes, digest_of(p).bytes, 32);
     write_bytes(p, "certs/other", STR("x"));
-    assert_int_equal(store_digest(p->config, &after), OK);
-    assert_memory_not_equal(before.bytes, after.bytes, 32);
+    assert_memory_not_equal(before.bytes, digest_of(p).bytes, 32);
     remove_file(p, "certs/other");
-    assert_int_equal(store_digest(p->config, &after), OK);
-    assert_memory_equal(before.bytes, after.bytes, 32);
+    assert_memory_equal(before.bytes, digest_of(p).bytes, 32);
     write_bytes(p, "h.yml", STR(CONFIG "# x\n"));
-    assert_int_equal(store_digest(p->config, &after), OK);
-    assert_memory_not_equal(before.bytes, after.bytes, 32);
-    write_bytes(p, "h.yml", STR("broken"));
-    assert_int_equal(store_digest(p->config, &before), OK);
+    assert_memory_not_equal(before.bytes, digest_of(p).bytes, 32);
+    write_bytes(p, "w", STR("2"));
     write_bytes(p, "h.yml", STR(CONFIG "workers: ${file:w}\n"));
-    assert_int_equal(store_digest(p->config, &before), OK);
+    before = digest_of(p);
     write_bytes(p, "w", STR("3"));
-    assert_int_equal(store_digest(p->config, &after), OK);
-    assert_memory_not_equal(before.bytes, after.bytes, 32);
-    assert_int_equal(store_digest("/nonexistent/h.yml", &after), ERR_IO);
+    assert_memory_not_equal(before.bytes, digest_of(p).bytes, 32);
 }
 
 static void test_store_keeps_what_runs(void **state)
@@ -229,22 +233,17 @@ static void test_store_watch_lists_folders(void **state)
 {
     struct place *p = *state;
     struct result r;
-    char **paths;
-    size_t count;
     write_bytes(p, "w", STR("3\n"));
     write_bytes(p, "h.yml", STR(CONFIG "workers: ${file:w}\n"));
     result_init(&r, p, NULL);
     assert_int_equal(r.err, OK);
-    store_watch(p->config, r.found.model, &paths, &count);
+    char **paths = r.all.watch;
+    size_t count = r.all.watch_count;
     assert_int_equal(count, 4);
     assert_true(has_path(paths, count, p, "h.yml"));
     assert_true(has_path(paths, count, p, "w"));
     assert_true(has_path(paths, count, p, "certs"));
     assert_true(has_path(paths, count, p, "certs/sub"));
-    for (size_t i = 0; i < count; i++) {
-        free(paths[i]);
-    }
-    free(paths);
     result_fini(&r);
 }
 

@@ -60,7 +60,10 @@ static void run_init(struct run *r, const char *text)
     diags_init(&r->diags);
     buf_init(&r->files, 4096);
     assert_int_equal(yaml_tree_parse(str_of(text), STR("f"), &r->diags, &r->tree), OK);
-    r->err = substitute_tree(&r->tree, folder, &r->diags, &r->files);
+    struct tls_digest *digest = tls_digest_new();
+    struct substitute_seen seen = {&r->files, digest};
+    r->err = substitute_tree(&r->tree, folder, &r->diags, &seen);
+    tls_digest_free(digest);
 }
 
 static void run_fini(struct run *r)
