@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a loader hands over: one sealed memory file with the normalised configuration, the files it
- * refers to, the certificates, and a short part for the supervisor, which parses neither YAML nor
- * PEM. Two are written: the workers' with keys and files, the keeper's without.
+ * What a loader hands over: two sealed memory files. The common one holds the normalised
+ * configuration, the certificates without their keys, and a short part for the supervisor, which
+ * parses neither YAML nor PEM; keeper and workers map it and share its pages. The other one holds
+ * the secrets: keys, and the files that the configuration refers to. Only workers and the next
+ * loader get it.
  *
  * The reader treats it as untrusted input: sizes, counts and ranges are checked.
  */
@@ -11,6 +13,7 @@
 
 #include "base/addr.h"
 #include "base/err.h"
+#include "base/sealed.h"
 #include "config/model.h"
 #include "tls/tls_match.h"
 
@@ -47,14 +50,33 @@ struct bundle {
 
 void bundle_fini(struct bundle *b);
 
+/* The two files; -1: not there. */
+struct bundle_fds {
+    int common;
+    int secrets;
+};
+#define BUNDLE_NO_FDS ((struct bundle_fds){-1, -1})
+void bundle_fds_close(struct bundle_fds *fds);
+
 /*
- * Writes the sealed file. `model` and `certs` are borrowed. ERR_LIMIT above BUNDLE_MAX.
+ * Writes both. `model` and `certs` are borrowed, the descriptors the caller's. ERR_LIMIT above
+ * BUNDLE_MAX.
  */
 int bundle_write(const struct bundle_plan *plan, const struct model *model,
-                 const struct tls_set *certs, bool with_keys, int *out_fd) MUST_USE;
-/* Only the supervisor's part; the rest is not looked at. */
+                 const struct tls_set *certs, struct bundle_fds *out_fds) MUST_USE;
+/* Only the supervisor's part of the common file; the rest is not looked at. */
 int bundle_read_plan(int fd, struct bundle_plan *out_plan) MUST_USE;
-/* Everything, the bytes of files attached to the model; for keeper, worker and the next loader. */
-int bundle_read(int fd, struct bundle *out_bundle) MUST_USE;
+/* Where a bundle is read from; both borrowed. */
+struct bundle_source {
+    int common;
+    struct sealed *secrets; /* NULL: without them */
+};
+
+/*
+ * Everything, for keeper, worker and the next loader. Certificates stay mapped, and hold on to the
+ * mapping; secrets are copied. Without these there are no keys, and the model's files have no
+ * bytes.
+ */
+int bundle_read(const struct bundle_source *source, struct bundle *out_bundle) MUST_USE;
 
 #endif

@@ -12,6 +12,7 @@
 #define HIVEDOOR_DAEMON_GENERATION_H
 
 #include "base/err.h"
+#include "config/bundle.h"
 #include "config/model.h"
 #include "proxy/proxy.h"
 #include "stats/counter.h"
@@ -22,9 +23,10 @@ enum generation_state { GEN_BUILDING, GEN_READY, GEN_CURRENT, GEN_RETIRING, GEN_
 
 struct generation;
 
-/* Reads the sealed bundle (descriptor borrowed) and builds. GEN_READY on success; on failure
+/* Reads the sealed bundle (`source` borrowed) and builds. GEN_READY on success; on failure
  * nothing is left. */
-int generation_build(struct proxy *proxy, struct slot *slot, uint64_t number, int bundle_fd,
+int generation_build(struct proxy *proxy, struct slot *slot, uint64_t number,
+                     const struct bundle_source *source,
                      struct generation **out_generation) MUST_USE;
 /* GEN_READY -> GEN_CURRENT; `old` (may be NULL) becomes GEN_RETIRING and is not the caller's any
  * more. One log line tells when its last connection is gone. */

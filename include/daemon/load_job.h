@@ -18,13 +18,12 @@
 struct load_job;
 
 struct load_result {
-    bool has_report;         /* false: the loader died or talked nonsense; `text` says so */
-    const char *text;        /* static, or NULL */
-    struct diags diags;      /* owned */
-    bool has_bundles;        /* the three below are set */
-    int worker_bundle;       /* owned */
-    int keeper_bundle;       /* owned */
-    struct bundle_plan plan; /* owned */
+    bool has_report;          /* false: the loader died or talked nonsense; `text` says so */
+    const char *text;         /* static, or NULL */
+    struct diags diags;       /* owned */
+    bool has_bundles;         /* the two below are set */
+    struct bundle_fds bundle; /* owned */
+    struct bundle_plan plan;  /* owned */
     uint32_t sandbox_missing;
 };
 

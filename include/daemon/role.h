@@ -22,7 +22,8 @@ enum {
     ROLE_FD_COUNTERS = 4, /* keeper, worker: the shared counters */
     ROLE_FD_PREVIOUS = 5, /* loader: the bundle that runs, if there is one */
     ROLE_FD_CONFIG = 6,   /* loader: the configuration as a memory file, if it is not a path */
-    ROLE_FD_END = 7,
+    ROLE_FD_SECRETS = 7,  /* loader: the secrets of the bundle that runs */
+    ROLE_FD_END = 8,
 };
 
 /* Slots of the shared counters. */

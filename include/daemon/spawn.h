@@ -7,14 +7,15 @@
 #define HIVEDOOR_DAEMON_SPAWN_H
 
 #include "base/err.h"
+#include "config/bundle.h"
 #include "daemon/role.h"
 
 #include <sys/types.h>
 
 struct spawn {
     struct role_args args;
-    int counters_fd; /* borrowed, -1: none; the three below likewise */
-    int previous_fd;
+    int counters_fd; /* borrowed, -1: none; those below likewise */
+    struct bundle_fds previous;
     int config_fd;
 };
 

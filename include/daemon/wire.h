@@ -33,24 +33,22 @@ enum wire_from { WIRE_SUPERVISOR = 1, WIRE_LOADER = 2, WIRE_KEEPER = 4, WIRE_WOR
  * X(NAME, "name", senders, fewest descriptors, most descriptors, "fields")
  *
  * HELLO             a process runs; number: sandbox steps it had to leave out (bits)
- * PREPARE           read this bundle, build generation `number`, do not serve it yet
- * PREPARED, FAILED  done, or why it cannot be
- * COMMIT, ABORT     serve it from now on, or forget it
- * LISTEN, UNLISTEN  accept on this socket (request: its number; flag: enum listeners_kind), or stop
- * TICKETS           session ticket keys, newest first
- * ENDPOINTS         addresses of a service; flag: enum wire_endpoints; text: their tasks' names, a
- *                   line each in the same order, as far as they fit; request: without any, the enum
- *                   why of it; number: so many addresses in front pass their checks
- * HURRY             a worker could not connect to this service: ask DNS now
- * CHALLENGE_ASK     is there a file for this ACME token? request: the sender's number for it
- * CHALLENGE_ANSWER  flag: 1 and its bytes, or 0
- * DRAIN, CUT, STOP  no new work after what runs; close what is left; end now
- * SHUT              the listening sockets take nobody any more: serve who waits there
- * DRAINED           nothing is left of before DRAIN (flag 0), nothing at all after SHUT (flag 1)
- * RELOAD_ASK        reload, and tell me how it went
- * RELOAD_RESULT     flag: enum reload_outcome; number: generation; request 0: for the record
+ * SECRETS           those of the bundle that the next PREPARE brings: for workers, and a message of
+ * its own, since a full table of descriptors has room for one PREPARE           read this bundle,
+ * build generation `number`, do not serve it yet PREPARED, FAILED  done, or why it cannot be
+ * COMMIT, ABORT     serve it from now on, or forget it LISTEN, UNLISTEN  accept on this socket
+ * (request: its number; flag: enum listeners_kind), or stop TICKETS           session ticket keys,
+ * newest first ENDPOINTS addresses of a service; flag: enum wire_endpoints; text: their tasks'
+ * names, a line each in the same order, as far as they fit; request: without any, the enum why of
+ * it; number: so many addresses in front pass their checks HURRY             a worker could not
+ * connect to this service: ask DNS now CHALLENGE_ASK     is there a file for this ACME token?
+ * request: the sender's number for it CHALLENGE_ANSWER  flag: 1 and its bytes, or 0 DRAIN, CUT,
+ * STOP  no new work after what runs; close what is left; end now SHUT              the listening
+ * sockets take nobody any more: serve who waits there DRAINED           nothing is left of before
+ * DRAIN (flag 0), nothing at all after SHUT (flag 1) RELOAD_ASK        reload, and tell me how it
+ * went RELOAD_RESULT     flag: enum reload_outcome; number: generation; request 0: for the record
  * SANDBOX           for the keeper: steps left out by any process
- * LOADED            the loader's result; flag: 1 ok; report, and if ok workers' and keeper's bundle
+ * LOADED            the loader's result; flag: 1 ok; report, and if ok bundle and secrets
  * WANT              a worker needs a name that a request made of a pattern; flag: enum wire_want
  * WANTED            addresses of such a name; flag: enum wire_wanted
  */
@@ -78,7 +76,8 @@ enum wire_from { WIRE_SUPERVISOR = 1, WIRE_LOADER = 2, WIRE_KEEPER = 4, WIRE_WOR
     X(LOADED, "loaded", WIRE_LOADER, 1, 3, "f")                                                    \
     X(WANT, "want", WIRE_SUPERVISOR | WIRE_WORKER, 0, 0, "fs")                                     \
     X(WANTED, "wanted", WIRE_SUPERVISOR | WIRE_KEEPER, 0, 0, "fsa")                                \
-    X(SHUT, "shut", WIRE_SUPERVISOR, 0, 0, "")
+    X(SHUT, "shut", WIRE_SUPERVISOR, 0, 0, "")                                                     \
+    X(SECRETS, "secrets", WIRE_SUPERVISOR, 1, 1, "n")
 
 enum wire_id {
     WIRE_NONE,

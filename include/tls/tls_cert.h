@@ -13,6 +13,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/pack.h"
+#include "base/sealed.h"
 #include "base/str.h"
 
 #include <stdbool.h>
@@ -35,7 +36,7 @@ struct tls_cert {
     struct str source;       /* "chain.pem + key.pem": where it came from */
     struct str *names;       /* dNSNames of the SAN, lower case; never the subject's CN */
     size_t name_count;
-    struct str chain[TLS_CHAIN_MAX]; /* DER, leaf first */
+    struct str *chain; /* DER, leaf first */
     size_t chain_count;
     struct str key; /* DER in secret memory, as it came; empty in the keeper */
 };
@@ -58,10 +59,17 @@ bool tls_cert_is_valid_at(const struct tls_cert *c, int64_t unix_seconds);
 /* Which of two is to be used for a name: < 0 the first, > 0 the second, 0 for the same one. Valid
  * at `now`, ends last, issued last; a total order. */
 int tls_cert_rank(const struct tls_cert *a, const struct tls_cert *b, int64_t now);
-/* For the bundle. Everything above is stored; the key only if `with_key`. */
-void tls_cert_pack(const struct tls_cert *c, struct packer *p, bool with_key);
-/* Copies out of the bundle without parsing any X.509; ERR_SYNTAX on nonsense. */
-int tls_cert_unpack(struct unpacker *u, struct tls_cert **out_cert) MUST_USE;
+/* For the bundle. Everything above is stored but the key. */
+void tls_cert_pack(const struct tls_cert *c, struct packer *p);
+/*
+ * Takes one out of the bundle without parsing any X.509; ERR_SYNTAX on nonsense. Names, DER and
+ * texts stay where they lie: in `home`, which is referenced. NULL: the caller sees to it that the
+ * bytes outlive the certificate.
+ */
+int tls_cert_unpack(struct unpacker *u, struct sealed *home, struct tls_cert **out_cert) MUST_USE;
+/* Gives an unpacked one its key, which is copied into secret memory. ERR_SYNTAX when it cannot be
+ * one. */
+int tls_cert_give_key(struct tls_cert *c, struct str der) MUST_USE;
 
 /* For tls_gather: a digest of the public key that belongs to a private one in PKCS#8, PKCS#1 or SEC
  * 1 form, as in tls_x509. ERR_SYNTAX when it does not decode. */

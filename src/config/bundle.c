@@ -5,20 +5,23 @@
 
 #include "base/fd.h"
 #include "base/mem.h"
+#include "base/sealed.h"
 #include "config/files.h"
 #include "config/load.h"
 
 /*
- * Layout, in the numbers and strings of base/pack: magic, plan (as one string), configuration text,
- * number of files, their paths and bytes, number of certificates, certificates. Addresses travel as
- * text, through the parser that the configuration uses.
+ * Layout, in the numbers and strings of base/pack, of the common part: magic, plan (as one string),
+ * configuration text, number of certificates, certificates. Of the secrets: magic, number of files,
+ * their paths and bytes, number of keys, a key for each certificate in the same order, empty where
+ * there is none. Addresses travel as text, through the parser that the configuration uses.
  */
-#define MAGIC      UINT64_C(0x32304C444E424448) /* "HDBNDL02" */
-#define PATH_BYTES 4096
-#define WATCH_MAX  100000
-#define CERTS_MAX  100000
-#define FILES_MAX  100000
-#define PLAN_MAX   (64u * 1024 * 1024)
+#define MAGIC_COMMON  UINT64_C(0x33304C444E424448) /* "HDBNDL03" */
+#define MAGIC_SECRETS UINT64_C(0x3330544352534448) /* "HDSRCT03" */
+#define PATH_BYTES    4096
+#define WATCH_MAX     100000
+#define CERTS_MAX     100000
+#define FILES_MAX     100000
+#define PLAN_MAX      (64u * 1024 * 1024)
 
 void bundle_plan_fini(struct bundle_plan *plan)
 {
@@ -71,98 +74,118 @@ static void pack_plan(struct packer *p, const struct bundle_plan *plan)
     }
 }
 
-/* What the certificates will take at most: memory that holds keys must not be moved by growing. */
-static size_t certs_size(const struct tls_set *certs)
+/* What files and keys will take at most: memory that holds them must not be moved by growing. */
+static size_t secrets_size(const struct model *m, const struct tls_set *certs)
 {
     size_t size = 4096;
-    for (size_t i = 0; i < certs->count; i++) {
-        const struct tls_cert *c = certs->certs[i];
-        size += 256 + c->serial.len + c->issuer.len + c->source.len + c->key.len;
-        for (size_t j = 0; j < c->name_count; j++) {
-            size += 16 + c->names[j].len;
-        }
-        for (size_t j = 0; j < c->chain_count; j++) {
-            size += 16 + c->chain[j].len;
-        }
-    }
-    return size;
-}
 
-static size_t files_size(const struct model *m)
-{
-    size_t size = 0;
     for (size_t i = 0; i < m->file_count; i++) {
         size += 16 + m->files[i]->path.len + m->files[i]->bytes.len;
     }
+    for (size_t i = 0; i < certs->count; i++) {
+        size += 16 + certs->certs[i]->key.len;
+    }
     return size;
 }
 
-/* Whoever gets no keys serves nobody, and needs no files either. */
-static void pack_files(struct packer *p, const struct model *m, bool with_keys)
-{
-    size_t count = with_keys ? m->file_count : 0;
-    pack_u32(p, (uint32_t)count);
-    for (size_t i = 0; i < count; i++) {
-        pack_str(p, m->files[i]->path);
-        pack_str(p, m->files[i]->bytes);
-    }
-}
-
-/* What goes into a bundle; all borrowed. */
-struct content {
-    const struct buf *plan;
-    const struct buf *text;
-    const struct model *model;
-    const struct tls_set *certs;
-};
-
-static int pack_all(const struct content *c, bool with_keys, struct buf *out)
+static int pack_secrets(const struct model *m, const struct tls_set *certs, struct buf *out)
 {
     struct packer p;
     uint8_t *room;
-    size_t size = buf_len(c->plan) + buf_len(c->text) + files_size(c->model) + certs_size(c->certs);
-    int err = buf_reserve(out, size, &room);
+
+    int err = buf_reserve(out, secrets_size(m, certs), &room);
     if (err != OK) {
         return err;
     }
     pack_init(&p, out);
-    pack_u64(&p, MAGIC);
-    pack_str(&p, buf_str(c->plan));
-    pack_str(&p, buf_str(c->text));
-    pack_files(&p, c->model, with_keys);
-    pack_u32(&p, (uint32_t)c->certs->count);
-    for (size_t i = 0; i < c->certs->count; i++) {
-        tls_cert_pack(c->certs->certs[i], &p, with_keys);
+    pack_u64(&p, MAGIC_SECRETS);
+    pack_u32(&p, (uint32_t)m->file_count);
+    for (size_t i = 0; i < m->file_count; i++) {
+        pack_str(&p, m->files[i]->path);
+        pack_str(&p, m->files[i]->bytes);
+    }
+    pack_u32(&p, (uint32_t)certs->count);
+    for (size_t i = 0; i < certs->count; i++) {
+        pack_str(&p, certs->certs[i]->key);
     }
     return p.failed ? ERR_LIMIT : OK;
 }
 
-int bundle_write(const struct bundle_plan *plan, const struct model *model,
-                 const struct tls_set *certs, bool with_keys, int *out_fd)
+static int write_secrets(const struct model *m, const struct tls_set *certs, int *out_fd)
 {
-    struct buf head;
-    struct buf text;
     struct buf all;
-    struct packer p;
-    buf_init(&head, PLAN_MAX);
-    buf_init(&text, BUNDLE_MAX);
+
     buf_init(&all, BUNDLE_MAX);
-    pack_init(&p, &head);
-    pack_plan(&p, plan);
-    bool is_over = p.failed || certs->count > CERTS_MAX || model->file_count > FILES_MAX;
-    struct content content = {&head, &text, model, certs};
-    int err = is_over ? ERR_LIMIT : load_dump_brief(model, &text);
-    err = err != OK ? err : pack_all(&content, with_keys, &all);
+    int err = m->file_count > FILES_MAX ? ERR_LIMIT : pack_secrets(m, certs, &all);
     if (err == OK) {
-        err = fd_sealed("hivedoor-bundle", buf_ptr(&all), buf_len(&all), out_fd);
+        err = fd_sealed("hivedoor-secrets", buf_ptr(&all), buf_len(&all), out_fd);
     }
     if (all.data != NULL) {
         mem_wipe(all.data, all.cap);
     }
     buf_fini(&all);
-    buf_fini(&text);
-    buf_fini(&head);
     return err;
+}
+
+static int pack_common(const struct bundle_plan *plan, struct str text, const struct tls_set *certs,
+                       struct buf *out)
+{
+    struct buf head;
+    struct packer p;
+    struct packer inner;
+
+    buf_init(&head, PLAN_MAX);
+    pack_init(&inner, &head);
+    pack_plan(&inner, plan);
+    pack_init(&p, out);
+    pack_u64(&p, MAGIC_COMMON);
+    pack_str(&p, buf_str(&head));
+    pack_str(&p, text);
+    pack_u32(&p, (uint32_t)certs->count);
+    for (size_t i = 0; i < certs->count; i++) {
+        tls_cert_pack(certs->certs[i], &p);
+    }
+    buf_fini(&head);
+    return p.failed || inner.failed || certs->count > CERTS_MAX ? ERR_LIMIT : OK;
+}
+
+static int write_common(const struct bundle_plan *plan, const struct model *m,
+                        const struct tls_set *certs, int *out_fd)
+{
+    struct buf text;
+    struct buf all;
+
+    buf_init(&text, BUNDLE_MAX);
+    buf_init(&all, BUNDLE_MAX);
+    int err = load_dump_brief(m, &text);
+    err = err != OK ? err : pack_common(plan, buf_str(&text), certs, &all);
+    if (err == OK) {
+        err = fd_sealed("hivedoor-bundle", buf_ptr(&all), buf_len(&all), out_fd);
+    }
+    buf_fini(&all);
+    buf_fini(&text);
+    return err;
+}
+
+int bundle_write(const struct bundle_plan *plan, const struct model *model,
+                 const struct tls_set *certs, struct bundle_fds *out_fds)
+{
+    struct bundle_fds fds = BUNDLE_NO_FDS;
+
+    int err = write_common(plan, model, certs, &fds.common);
+    err = err != OK ? err : write_secrets(model, certs, &fds.secrets);
+    if (err != OK) {
+        bundle_fds_close(&fds);
+        return err;
+    }
+    *out_fds = fds;
+    return OK;
+}
+
+void bundle_fds_close(struct bundle_fds *fds)
+{
+    fd_close(&fds->common);
+    fd_close(&fds->secrets);
 }
 
 static bool unpack_addrs(struct unpacker *u, struct addr *out, size_t max, size_t *out_count)
@@ -236,7 +259,7 @@ int bundle_read_plan(int fd, struct bundle_plan *out_plan)
     struct unpacker u;
     struct unpacker inner;
     unpack_init(&u, data, len);
-    bool is_ok = unpack_u64(&u) == MAGIC;
+    bool is_ok = unpack_u64(&u) == MAGIC_COMMON;
     struct str bytes = unpack_str(&u, PLAN_MAX);
     is_ok = is_ok && !u.failed;
     struct bundle_plan *plan = NEW(struct bundle_plan);
@@ -252,7 +275,7 @@ int bundle_read_plan(int fd, struct bundle_plan *out_plan)
     return is_ok ? OK : ERR_SYNTAX;
 }
 
-static int unpack_certs(struct unpacker *u, struct tls_set *set)
+static int unpack_certs(struct unpacker *u, struct sealed *home, struct tls_set *set)
 {
     size_t count = unpack_u32(u);
     if (u->failed || count > CERTS_MAX || count > u->left) {
@@ -260,7 +283,7 @@ static int unpack_certs(struct unpacker *u, struct tls_set *set)
     }
     set->certs = mem_array(count + 1, sizeof(struct tls_cert *));
     while (set->count < count) {
-        int err = tls_cert_unpack(u, &set->certs[set->count]);
+        int err = tls_cert_unpack(u, home, &set->certs[set->count]);
         if (err != OK) {
             return err;
         }
@@ -269,11 +292,30 @@ static int unpack_certs(struct unpacker *u, struct tls_set *set)
     return unpack_done(u) ? OK : ERR_SYNTAX;
 }
 
-/* All files of the model, in its order, or none at all. */
+static int unpack_common(struct sealed *home, struct bundle *b)
+{
+    struct str bytes = sealed_bytes(home);
+    struct unpacker u;
+    struct diags diags;
+    unpack_init(&u, bytes.ptr, bytes.len);
+    if (unpack_u64(&u) != MAGIC_COMMON) {
+        return ERR_SYNTAX;
+    }
+    (void)unpack_str(&u, PLAN_MAX);
+    struct str text = unpack_str(&u, BUNDLE_MAX);
+    if (u.failed) {
+        return ERR_SYNTAX;
+    }
+    diags_init(&diags);
+    int err = load_text(text, "bundle", false, &diags, &b->model);
+    diags_fini(&diags);
+    return err != OK ? err : unpack_certs(&u, home, &b->certs);
+}
+
 static int unpack_files(struct unpacker *u, struct model *m)
 {
     size_t count = unpack_u32(u);
-    if (u->failed || (count != 0 && count != m->file_count)) {
+    if (u->failed || count != m->file_count) {
         return ERR_SYNTAX;
     }
     for (size_t i = 0; i < count; i++) {
@@ -287,37 +329,41 @@ static int unpack_files(struct unpacker *u, struct model *m)
     return OK;
 }
 
-static int unpack_all(const void *data, size_t len, struct bundle *b)
+static int unpack_secrets(struct str bytes, struct bundle *b)
 {
     struct unpacker u;
-    struct diags diags;
-    unpack_init(&u, data, len);
-    if (unpack_u64(&u) != MAGIC) {
+    unpack_init(&u, bytes.ptr, bytes.len);
+    if (unpack_u64(&u) != MAGIC_SECRETS || unpack_files(&u, b->model) != OK ||
+        unpack_u32(&u) != b->certs.count) {
         return ERR_SYNTAX;
     }
-    (void)unpack_str(&u, PLAN_MAX);
-    struct str text = unpack_str(&u, BUNDLE_MAX);
-    if (u.failed) {
-        return ERR_SYNTAX;
+    for (size_t i = 0; i < b->certs.count; i++) {
+        struct str key = unpack_str(&u, BUNDLE_MAX);
+        if (u.failed || (key.len > 0 && tls_cert_give_key(b->certs.certs[i], key) != OK)) {
+            return ERR_SYNTAX;
+        }
     }
-    diags_init(&diags);
-    int err = load_text(text, "bundle", false, &diags, &b->model);
-    diags_fini(&diags);
-    err = err != OK ? err : unpack_files(&u, b->model);
-    return err != OK ? err : unpack_certs(&u, &b->certs);
+    return unpack_done(&u) ? OK : ERR_SYNTAX;
 }
 
-int bundle_read(int fd, struct bundle *out_bundle)
+static int read_common(int fd, struct bundle *b)
 {
-    const void *data;
-    size_t len;
-    struct bundle b = {0};
-    int err = fd_map_sealed(fd, BUNDLE_MAX, &data, &len);
-    if (err != OK) {
-        return err;
+    struct sealed *home;
+    int err = sealed_open(fd, BUNDLE_MAX, &home);
+    if (err == OK) {
+        err = unpack_common(home, b);
+        sealed_unref(home); /* the certificates hold on to it */
     }
-    err = unpack_all(data, len, &b);
-    fd_unmap(data, len);
+    return err;
+}
+
+int bundle_read(const struct bundle_source *source, struct bundle *out_bundle)
+{
+    struct bundle b = {0};
+    int err = read_common(source->common, &b);
+    if (err == OK && source->secrets != NULL) {
+        err = unpack_secrets(sealed_bytes(source->secrets), &b);
+    }
     if (err != OK) {
         bundle_fini(&b);
         return err;

@@ -52,13 +52,13 @@ static void on_free(void *arg, uint64_t number)
     free(g);
 }
 
-int generation_build(struct proxy *proxy, struct slot *slot, uint64_t number, int bundle_fd,
-                     struct generation **out_generation)
+int generation_build(struct proxy *proxy, struct slot *slot, uint64_t number,
+                     const struct bundle_source *source, struct generation **out_generation)
 {
     struct bundle bundle;
     struct proxy_settings *settings;
 
-    int err = bundle_read(bundle_fd, &bundle);
+    int err = bundle_read(source, &bundle);
     if (err != OK) {
         return err;
     }

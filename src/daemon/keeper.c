@@ -153,7 +153,7 @@ static void on_prepare(void *arg, const struct wire_msg *m, int *fds)
     struct keeper *k = arg;
 
     drop_pending(k);
-    int err = bundle_read(fds[0], &k->pending);
+    int err = bundle_read(&(struct bundle_source){fds[0], NULL}, &k->pending);
     if (err != OK) {
         k->pending = (struct bundle){.model = NULL};
         process_send_failed(&k->process, m->number, err);

@@ -10,7 +10,7 @@
 #include "daemon/wire_link.h"
 
 /* What LOADED carries. */
-enum { FD_REPORT, FD_WORKERS, FD_KEEPER, FD_COUNT };
+enum { FD_REPORT, FD_COMMON, FD_SECRETS, FD_COUNT };
 
 struct load_job {
     struct loop *loop;
@@ -27,8 +27,7 @@ void load_result_fini(struct load_result *r)
 {
     diags_fini(&r->diags);
     if (r->has_bundles) {
-        fd_close(&r->worker_bundle);
-        fd_close(&r->keeper_bundle);
+        bundle_fds_close(&r->bundle);
         bundle_plan_fini(&r->plan);
         r->has_bundles = false;
     }
@@ -84,13 +83,12 @@ void load_job_on_exit(struct load_job *j, pid_t pid)
 
 static bool take_bundles(struct load_result *r, int *fds)
 {
-    if (bundle_read_plan(fds[FD_WORKERS], &r->plan) != OK) {
+    if (bundle_read_plan(fds[FD_COMMON], &r->plan) != OK) {
         return false;
     }
-    r->worker_bundle = fds[FD_WORKERS];
-    r->keeper_bundle = fds[FD_KEEPER];
-    fds[FD_WORKERS] = -1;
-    fds[FD_KEEPER] = -1;
+    r->bundle = (struct bundle_fds){fds[FD_COMMON], fds[FD_SECRETS]};
+    fds[FD_COMMON] = -1;
+    fds[FD_SECRETS] = -1;
     r->has_bundles = true;
     return true;
 }

@@ -17,7 +17,7 @@ _Static_assert(ROLE_FD_CONFIG == 6, "CONFIG_FD_PATH names it");
 
 /* What the supervisor must have in its hands: descriptors, owned. */
 struct parcel {
-    int fds[3]; /* report, workers' bundle, keeper's bundle */
+    int fds[3]; /* report, bundle, its secrets */
     size_t count;
 };
 
@@ -26,23 +26,27 @@ static void read_previous(struct bundle *out)
 {
     *out = (struct bundle){.model = NULL};
     if (fcntl(ROLE_FD_PREVIOUS, F_GETFD) >= 0) {
-        (void)!bundle_read(ROLE_FD_PREVIOUS, out);
+        struct bundle_source source = {ROLE_FD_PREVIOUS, NULL};
+        if (sealed_open(ROLE_FD_SECRETS, BUNDLE_MAX, &source.secrets) == OK) {
+            (void)!bundle_read(&source, out);
+            sealed_unref(source.secrets);
+        }
     }
 }
 
 static int write_bundles(const struct loading *l, struct parcel *p, struct diags *diags)
 {
     struct diag_place place = {STR("bundle"), 0, 0};
+    struct bundle_fds fds = BUNDLE_NO_FDS;
 
-    int err = bundle_write(&l->plan, l->model, &l->certs, true, &p->fds[1]);
-    if (err == OK) {
-        err = bundle_write(&l->plan, l->model, &l->certs, false, &p->fds[2]);
-    }
+    int err = bundle_write(&l->plan, l->model, &l->certs, &fds);
     if (err != OK) {
         diags_add(diags, DIAG_ERROR, place,
                   "configuration and certificates could not be put together: %s", err_text(err));
         return err;
     }
+    p->fds[1] = fds.common;
+    p->fds[2] = fds.secrets;
     p->count = 3;
     return OK;
 }

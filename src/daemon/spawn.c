@@ -54,7 +54,8 @@ _Noreturn static void become(const struct spawn *s, int wire_fd, const char *con
     int fds[ROLE_FD_END] = {
         [ROLE_FD_WIRE] = wire_fd,
         [ROLE_FD_COUNTERS] = s->counters_fd,
-        [ROLE_FD_PREVIOUS] = s->previous_fd,
+        [ROLE_FD_PREVIOUS] = s->previous.common,
+        [ROLE_FD_SECRETS] = s->previous.secrets,
         [ROLE_FD_CONFIG] = s->config_fd,
     };
 

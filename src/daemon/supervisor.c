@@ -26,7 +26,8 @@ void supervisor_set_phase(struct supervisor *s, enum supervisor_phase phase)
     s->phase = phase;
 }
 
-void supervisor_loader_spawn(const struct supervisor *s, int previous_fd, struct spawn *out)
+void supervisor_loader_spawn(const struct supervisor *s, struct bundle_fds previous,
+                             struct spawn *out)
 {
     *out = (struct spawn){
         .args = {.role = ROLE_LOADER,
@@ -36,7 +37,7 @@ void supervisor_loader_spawn(const struct supervisor *s, int previous_fd, struct
                  .config = s->options->config_path,
                  .local_ca = s->options->local_ca_dir},
         .counters_fd = -1,
-        .previous_fd = previous_fd,
+        .previous = previous,
         .config_fd = s->config_fd,
     };
 }
@@ -281,7 +282,7 @@ static int start_load(struct supervisor *s)
             return err;
         }
     }
-    supervisor_loader_spawn(s, -1, &spawn);
+    supervisor_loader_spawn(s, BUNDLE_NO_FDS, &spawn);
     return load_job_start(s->loop, &spawn, on_first_load, s, &s->job);
 }
 

@@ -88,11 +88,14 @@ static void on_no_answer(void *arg)
 void child_prepare(struct child *c, uint64_t number, const struct load_result *from)
 {
     struct wire_msg m = {.id = WIRE_PREPARE, .number = number};
-    const int *bundle = c->role == ROLE_KEEPER ? &from->keeper_bundle : &from->worker_bundle;
+    struct wire_msg secrets = {.id = WIRE_SECRETS, .number = number};
 
     c->given = number;
     owe_answer(c);
-    wire_link_send(c->link, &m, bundle, 1);
+    if (c->role != ROLE_KEEPER) { /* which sees no key */
+        wire_link_send(c->link, &secrets, &from->bundle.secrets, 1);
+    }
+    wire_link_send(c->link, &m, &from->bundle.common, 1);
 }
 
 void child_feed(struct child *c)
@@ -325,6 +328,7 @@ static void on_message(void *arg, const struct wire_msg *m, int *fds, size_t nfd
         c->drained = c->sup->phase == SUP_DRAINING || m->flag != 0;
         supervisor_on_less(c->sup);
         break;
+    case WIRE_SECRETS:
     case WIRE_PREPARE:
     case WIRE_COMMIT:
     case WIRE_ABORT:
@@ -370,7 +374,7 @@ static int start_child(struct child *c)
                  .level = s->level,
                  .parent = getpid()},
         .counters_fd = s->counters.fd,
-        .previous_fd = -1,
+        .previous = BUNDLE_NO_FDS,
         .config_fd = -1,
     };
     int fd;

@@ -91,7 +91,7 @@ static bool op_load(void *arg)
 
     s->quiet = false;
     watcher_seen(s->watcher);
-    supervisor_loader_spawn(s, s->current.worker_bundle, &spawn);
+    supervisor_loader_spawn(s, s->current.bundle, &spawn);
     return load_job_start(s->loop, &spawn, on_loaded, s, &s->job) == OK;
 }
 

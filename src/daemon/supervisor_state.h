@@ -113,8 +113,9 @@ struct supervisor {
 
 /* The one place where the phase changes. */
 void supervisor_set_phase(struct supervisor *s, enum supervisor_phase phase);
-/* How a loader is to be started; `previous_fd` -1 at the first time. */
-void supervisor_loader_spawn(const struct supervisor *s, int previous_fd, struct spawn *out);
+/* How a loader is to be started; `previous` is none at the first time. */
+void supervisor_loader_spawn(const struct supervisor *s, struct bundle_fds previous,
+                             struct spawn *out);
 /* Log form and level as the plan says, here and for processes to come. */
 void supervisor_log_as(struct supervisor *s, const struct bundle_plan *plan);
 /* Notes steps left out by some process: warns once about each, tells the keeper. */

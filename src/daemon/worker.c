@@ -8,6 +8,7 @@
 #include "base/list.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/sealed.h"
 #include "base/usage.h"
 #include "daemon/generation.h"
 #include "daemon/listeners.h"
@@ -29,6 +30,7 @@ struct worker {
     struct proxy *proxy;
     struct generation *current;
     struct generation *pending;
+    struct sealed *secrets; /* a reference, between SECRETS and PREPARE; else NULL */
     struct list ports;
 };
 
@@ -75,13 +77,29 @@ static void on_drained(void *arg, bool is_shut)
 
 /* ---- what the supervisor says ---- */
 
-static void on_prepare(void *arg, const struct wire_msg *m, int *fds)
+static void on_secrets(void *arg, const struct wire_msg *m, int *fds)
 {
     struct worker *w = arg;
 
+    (void)m;
+    sealed_unref(w->secrets);
+    w->secrets = NULL;
+    /* Without them PREPARE fails. */
+    (void)!sealed_open(fds[0], BUNDLE_MAX, &w->secrets);
+}
+
+static void on_prepare(void *arg, const struct wire_msg *m, int *fds)
+{
+    struct worker *w = arg;
+    struct bundle_source source = {fds[0], w->secrets};
+
     generation_abort(w->pending);
     w->pending = NULL;
-    int err = generation_build(w->proxy, w->process.slot, m->number, fds[0], &w->pending);
+    int err = w->secrets == NULL
+                  ? ERR_SYNTAX
+                  : generation_build(w->proxy, w->process.slot, m->number, &source, &w->pending);
+    sealed_unref(w->secrets); /* what it needs was copied */
+    w->secrets = NULL;
     if (err != OK) {
         process_send_failed(&w->process, m->number, err);
         return;
@@ -246,19 +264,13 @@ static void on_stop(void *arg, const struct wire_msg *m, int *fds)
 }
 
 static const process_fn on[WIRE_COUNT] = {
-    [WIRE_PREPARE] = on_prepare,
-    [WIRE_COMMIT] = on_commit,
-    [WIRE_ABORT] = on_abort,
-    [WIRE_LISTEN] = on_listen,
-    [WIRE_UNLISTEN] = on_unlisten,
-    [WIRE_TICKETS] = on_tickets,
-    [WIRE_ENDPOINTS] = on_endpoints,
-    [WIRE_WANTED] = on_wanted,
-    [WIRE_CHALLENGE_ANSWER] = on_challenge_answer,
-    [WIRE_DRAIN] = on_drain,
-    [WIRE_SHUT] = on_shut,
-    [WIRE_CUT] = on_cut,
-    [WIRE_STOP] = on_stop,
+    [WIRE_SECRETS] = on_secrets, [WIRE_PREPARE] = on_prepare,
+    [WIRE_COMMIT] = on_commit,   [WIRE_ABORT] = on_abort,
+    [WIRE_LISTEN] = on_listen,   [WIRE_UNLISTEN] = on_unlisten,
+    [WIRE_TICKETS] = on_tickets, [WIRE_ENDPOINTS] = on_endpoints,
+    [WIRE_WANTED] = on_wanted,   [WIRE_CHALLENGE_ANSWER] = on_challenge_answer,
+    [WIRE_DRAIN] = on_drain,     [WIRE_SHUT] = on_shut,
+    [WIRE_CUT] = on_cut,         [WIRE_STOP] = on_stop,
 };
 
 /* ---- life ---- */
@@ -293,6 +305,7 @@ static void worker_fini(struct worker *w)
     LIST_EACH (&w->ports, it, tmp) {
         port_free(w, CONTAINER_OF(it, struct port, node));
     }
+    sealed_unref(w->secrets);
     generation_abort(w->pending);
     generation_retire(w->current);
     proxy_free(w->proxy);

@@ -22,10 +22,13 @@
 #define TEXT_MAX   1024
 #define SERIAL_MAX 128
 
-/* What tls_cert_new and tls_cert_unpack really allocate: everything but the key is in the arena. */
+/* What is really allocated. Everything but the key is in the arena (tls_cert_new), or in `home`,
+ * and the lists of names and chain behind the box (tls_cert_unpack). */
 struct cert_box {
     struct tls_cert cert;
     struct arena arena;
+    struct sealed *home; /* a reference, or NULL */
+    struct str lists[];
 };
 
 static struct cert_box *box_new(void)
@@ -41,6 +44,7 @@ static void box_free(struct cert_box *box)
 {
     mem_secret_free((char *)(uintptr_t)box->cert.key.ptr, box->cert.key.len);
     arena_fini(&box->arena);
+    sealed_unref(box->home);
     free(box);
 }
 
@@ -260,6 +264,7 @@ static int copy_chain(struct cert_box *box, const struct str *chain, size_t coun
 {
     struct tls_x509 x;
 
+    box->cert.chain = arena_alloc(&box->arena, count * sizeof(struct str));
     for (size_t i = 0; i < count; i++) {
         if (chain[i].len > DER_MAX || tls_x509_read(chain[i], &x) != OK) {
             return ERR_SYNTAX;
@@ -362,7 +367,7 @@ int tls_cert_rank(const struct tls_cert *a, const struct tls_cert *b, int64_t no
     return memcmp(a->fingerprint, b->fingerprint, sizeof(a->fingerprint));
 }
 
-void tls_cert_pack(const struct tls_cert *c, struct packer *p, bool with_key)
+void tls_cert_pack(const struct tls_cert *c, struct packer *p)
 {
     pack_u8(p, (uint8_t)c->kind);
     pack_u64(p, (uint64_t)c->not_before);
@@ -379,32 +384,32 @@ void tls_cert_pack(const struct tls_cert *c, struct packer *p, bool with_key)
     for (size_t i = 0; i < c->chain_count; i++) {
         pack_str(p, c->chain[i]);
     }
-    pack_str(p, with_key ? c->key : STR(""));
 }
 
-/* Names come back as they were written: valid, ascending, none twice. */
-static int unpack_names(struct unpacker *u, struct cert_box *box)
+/* Names as they were written: valid, ascending, none twice. NULL: they are only counted. */
+static int unpack_names(struct unpacker *u, struct str *out_names, size_t *out_count)
 {
-    struct tls_cert *c = &box->cert;
     size_t count = unpack_u16(u);
+    struct str before = STR("");
 
     if (u->failed || count > TLS_NAMES_MAX) {
         return ERR_SYNTAX;
     }
-    c->names = arena_alloc(&box->arena, sizeof(struct str) * (count + 1));
     for (size_t i = 0; i < count; i++) {
         struct str name = unpack_str(u, TLS_NAME_MAX);
-        if (u->failed || !tls_hello_is_host(name, true) ||
-            (i > 0 && str_cmp(c->names[i - 1], name) >= 0)) {
+        if (u->failed || !tls_hello_is_host(name, true) || str_cmp(before, name) >= 0) {
             return ERR_SYNTAX;
         }
-        c->names[i] = arena_dup(&box->arena, name);
-        c->name_count = i + 1;
+        if (out_names != NULL) {
+            out_names[i] = name;
+        }
+        before = name;
     }
+    *out_count = count;
     return OK;
 }
 
-static int unpack_chain(struct unpacker *u, struct cert_box *box)
+static int unpack_chain(struct unpacker *u, struct str *out_chain, size_t *out_count)
 {
     size_t count = unpack_u8(u);
 
@@ -416,55 +421,64 @@ static int unpack_chain(struct unpacker *u, struct cert_box *box)
         if (u->failed || der.len == 0) {
             return ERR_SYNTAX;
         }
-        box->cert.chain[i] = arena_dup(&box->arena, der);
-        box->cert.chain_count = i + 1;
+        if (out_chain != NULL) {
+            out_chain[i] = der;
+        }
     }
+    *out_count = count;
     return OK;
 }
 
-static int unpack_box(struct unpacker *u, struct cert_box *box)
+/* What stands in front of names and chain. */
+static int unpack_head(struct unpacker *u, struct tls_cert *out)
 {
-    struct tls_cert *c = &box->cert;
     uint8_t kind = unpack_u8(u);
 
-    c->not_before = (int64_t)unpack_u64(u);
-    c->not_after = (int64_t)unpack_u64(u);
-    struct str fingerprint = unpack_str(u, sizeof(c->fingerprint));
-    if (kind >= TLS_KEY_KINDS || fingerprint.len != sizeof(c->fingerprint)) {
+    *out = (struct tls_cert){.refs = 1, .kind = kind == TLS_KEY_RSA ? TLS_KEY_RSA : TLS_KEY_ECDSA};
+    out->not_before = (int64_t)unpack_u64(u);
+    out->not_after = (int64_t)unpack_u64(u);
+    struct str fingerprint = unpack_str(u, sizeof(out->fingerprint));
+    if (kind >= TLS_KEY_KINDS || fingerprint.len != sizeof(out->fingerprint)) {
         return ERR_SYNTAX;
     }
-    c->kind = kind == TLS_KEY_RSA ? TLS_KEY_RSA : TLS_KEY_ECDSA;
-    memcpy(c->fingerprint, fingerprint.ptr, fingerprint.len);
-    c->serial = arena_dup(&box->arena, unpack_str(u, SERIAL_MAX));
-    c->issuer = arena_dup(&box->arena, unpack_str(u, TEXT_MAX));
-    c->source = arena_dup(&box->arena, unpack_str(u, TEXT_MAX));
-    int rc = unpack_names(u, box);
-    if (rc == OK) {
-        rc = unpack_chain(u, box);
-    }
-    if (rc != OK) {
-        return rc;
-    }
-    struct str key = unpack_str(u, KEY_MAX);
-    if (u->failed) {
+    memcpy(out->fingerprint, fingerprint.ptr, fingerprint.len);
+    out->serial = unpack_str(u, SERIAL_MAX);
+    out->issuer = unpack_str(u, TEXT_MAX);
+    out->source = unpack_str(u, TEXT_MAX);
+    return u->failed ? ERR_SYNTAX : OK;
+}
+
+int tls_cert_unpack(struct unpacker *u, struct sealed *home, struct tls_cert **out_cert)
+{
+    struct tls_cert head;
+
+    if (unpack_head(u, &head) != OK) {
         return ERR_SYNTAX;
     }
-    if (key.len > 0) {
-        set_key(box, key.ptr, key.len);
+    struct unpacker again = *u; /* first counted, then taken */
+    if (unpack_names(u, NULL, &head.name_count) != OK ||
+        unpack_chain(u, NULL, &head.chain_count) != OK) {
+        return ERR_SYNTAX;
     }
+    size_t lists = head.name_count + head.chain_count;
+    struct cert_box *box = mem_array(1, sizeof(*box) + lists * sizeof(struct str));
+    arena_init(&box->arena, 1024);
+    box->cert = head;
+    box->cert.names = box->lists;
+    box->cert.chain = box->lists + head.name_count;
+    REQUIRE(unpack_names(&again, box->cert.names, &head.name_count) == OK &&
+            unpack_chain(&again, box->cert.chain, &head.chain_count) == OK);
+    box->home = home == NULL ? NULL : sealed_ref(home);
+    *out_cert = &box->cert;
     return OK;
 }
 
-int tls_cert_unpack(struct unpacker *u, struct tls_cert **out_cert)
+int tls_cert_give_key(struct tls_cert *c, struct str der)
 {
-    struct cert_box *box = box_new();
-    int rc = unpack_box(u, box);
-
-    if (rc != OK) {
-        box_free(box);
+    if (der.len == 0 || der.len > KEY_MAX || c->key.len > 0) {
         return ERR_SYNTAX;
     }
-    *out_cert = &box->cert;
+    set_key(CONTAINER_OF(c, struct cert_box, cert), der.ptr, der.len);
     return OK;
 }
 

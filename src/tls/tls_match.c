@@ -132,13 +132,6 @@ static void choose_found(struct choice *ch, struct tls_cert **found, size_t coun
     }
 }
 
-static struct tls_cert *best_for(const struct tls_sni *sni, struct str name, enum tls_key_kind kind)
-{
-    const struct tls_identity *id = tls_sni_find(sni, name);
-
-    return id == NULL ? NULL : id->certs[kind];
-}
-
 /*
  * Why `old` must stay although `new` is what the files give now, or NULL. A certificate counts as
  * older only when it was issued and ends earlier: one with a shorter life that was issued later is
@@ -162,12 +155,12 @@ static void keep_for(struct choice *ch, const struct tls_sni *before, const stru
                      struct str name)
 {
     for (int k = 0; k < TLS_KEY_KINDS; k++) {
-        struct tls_cert *old = best_for(before, name, (enum tls_key_kind)k);
+        struct tls_cert *old = tls_sni_cert(before, name, (enum tls_key_kind)k);
         if (old == NULL || !tls_cert_is_valid_at(old, ch->now) || old->key.len == 0 ||
             map_get(ch->chosen, fingerprint_of(old)) != NULL) {
             continue;
         }
-        const char *why = why_keep(old, best_for(after, name, (enum tls_key_kind)k), ch->now);
+        const char *why = why_keep(old, tls_sni_cert(after, name, (enum tls_key_kind)k), ch->now);
         if (why != NULL) {
             note_cert(ch, TLS_NOTE_KEPT, old, why);
             put(ch, tls_cert_ref(old));

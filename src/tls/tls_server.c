@@ -288,5 +288,5 @@ const struct tls_policy *tls_server_policy(const struct tls_server *t, struct st
 
 bool tls_server_has(const struct tls_server *t, struct str name)
 {
-    return tls_sni_find(t->sni, name) != NULL;
+    return tls_sni_has(t->sni, name);
 }

@@ -8,16 +8,42 @@
 #include "base/mem.h"
 #include "tls/tls_hello.h"
 
-/* What one name has. */
+/* What one name has. The name lies in a certificate's list. */
 struct slot {
+    const struct str *name;               /* borrowed; NULL: the slot is free */
     struct tls_cert *best[TLS_KEY_KINDS]; /* borrowed */
-    struct tls_identity *identity;        /* borrowed from the table */
+    struct tls_identity *identity;        /* borrowed from the map; NULL until it is asked for */
 };
 
+/*
+ * Open addressing with linear probing. There may be tens of thousands of names in every process,
+ * most of them never asked for: a name costs a slot and no allocation, an identity is made when it
+ * is asked for.
+ */
 struct tls_sni {
-    struct map *names;      /* of slot, owned */
+    struct slot *slots; /* owned */
+    size_t cap;         /* a power of two, always with a free slot */
+    size_t count;
     struct map *identities; /* by the pair of certificates, owned */
 };
+
+/* The slot of the name, or the free one where it would be. */
+static struct slot *slot_of(const struct tls_sni *t, struct str name)
+{
+    size_t i = map_hash(name) & (t->cap - 1);
+
+    while (t->slots[i].name != NULL && !str_eq(*t->slots[i].name, name)) {
+        i = (i + 1) & (t->cap - 1);
+    }
+    return &t->slots[i];
+}
+
+static struct slot *find_slot(const struct tls_sni *t, struct str name)
+{
+    struct slot *slot = slot_of(t, name);
+
+    return slot->name == NULL ? NULL : slot;
+}
 
 static void offer(struct slot *slot, struct tls_cert *c, int64_t now)
 {
@@ -30,10 +56,10 @@ static void offer(struct slot *slot, struct tls_cert *c, int64_t now)
 static void add_cert(struct tls_sni *t, struct tls_cert *c, int64_t now)
 {
     for (size_t i = 0; i < c->name_count; i++) {
-        struct slot *slot = map_get(t->names, c->names[i]);
-        if (slot == NULL) {
-            slot = NEW(struct slot);
-            (void)map_put(t->names, c->names[i], slot);
+        struct slot *slot = slot_of(t, c->names[i]);
+        if (slot->name == NULL) {
+            slot->name = &c->names[i];
+            t->count++;
         }
         offer(slot, c, now);
     }
@@ -50,10 +76,10 @@ static struct slot *wildcard_of(const struct tls_sni *t, struct str host)
     }
     size_t len = host.len - (size_t)dot;
     memcpy(wild + 1, host.ptr + dot, len);
-    return map_get(t->names, str_n(wild, 1 + len));
+    return find_slot(t, str_n(wild, 1 + len));
 }
 
-static struct tls_identity *identity_of(struct tls_sni *t, struct tls_cert *const *certs)
+static struct tls_identity *identity_of(const struct tls_sni *t, struct tls_cert *const *certs)
 {
     struct str key = str_n((const char *)certs, sizeof(certs[0]) * TLS_KEY_KINDS);
     struct tls_identity *id = map_get(t->identities, key);
@@ -68,9 +94,9 @@ static struct tls_identity *identity_of(struct tls_sni *t, struct tls_cert *cons
 
 /* Only wildcards are looked up for, and they are never filled in themselves: the order of the names
  * does not matter. */
-static void settle(struct tls_sni *t, struct str name, struct slot *slot, int64_t now)
+static void settle(const struct tls_sni *t, struct slot *slot, int64_t now)
 {
-    const struct slot *wild = wildcard_of(t, name);
+    const struct slot *wild = wildcard_of(t, *slot->name);
 
     for (int k = 0; wild != NULL && k < TLS_KEY_KINDS; k++) {
         struct tls_cert *own = slot->best[k];
@@ -87,23 +113,36 @@ static void settle(struct tls_sni *t, struct str name, struct slot *slot, int64_
             slot->best[k] = NULL;
         }
     }
-    slot->identity = identity_of(t, slot->best);
+}
+
+/* Room for the names of all, a third of it free. */
+static void make_room(struct tls_sni *t, const struct tls_set *set)
+{
+    size_t names = 0;
+
+    for (size_t i = 0; i < set->count; i++) {
+        names += set->certs[i]->name_count;
+    }
+    t->cap = 16;
+    while (t->cap / 3 * 2 <= names) {
+        t->cap *= 2;
+    }
+    t->slots = mem_array(t->cap, sizeof(*t->slots));
 }
 
 struct tls_sni *tls_sni_new(const struct tls_set *set, int64_t now)
 {
     struct tls_sni *t = NEW(struct tls_sni);
-    struct str name;
-    void *slot = NULL;
-    size_t pos = 0;
 
-    t->names = map_new();
     t->identities = map_new();
+    make_room(t, set);
     for (size_t i = 0; i < set->count; i++) {
         add_cert(t, set->certs[i], now);
     }
-    while (map_next(t->names, &pos, &name, &slot)) {
-        settle(t, name, slot, now);
+    for (size_t i = 0; i < t->cap; i++) {
+        if (t->slots[i].name != NULL) {
+            settle(t, &t->slots[i], now);
+        }
     }
     return t;
 }
@@ -117,30 +156,48 @@ void tls_sni_free(struct tls_sni *t)
     if (t == NULL) {
         return;
     }
-    while (map_next(t->names, &pos, &name, &value)) {
-        free(value);
-    }
-    pos = 0;
     while (map_next(t->identities, &pos, &name, &value)) {
         SSL_CTX_free(((struct tls_identity *)value)->ctx);
         free(value);
     }
-    map_free(t->names);
     map_free(t->identities);
+    free(t->slots);
     free(t);
+}
+
+static struct slot *slot_for(const struct tls_sni *t, struct str host)
+{
+    struct slot *slot = find_slot(t, host);
+
+    return slot == NULL ? wildcard_of(t, host) : slot;
 }
 
 struct tls_identity *tls_sni_find(const struct tls_sni *t, struct str host)
 {
-    const struct slot *slot = map_get(t->names, host);
+    struct slot *slot = slot_for(t, host);
 
     if (slot == NULL) {
-        slot = wildcard_of(t, host);
+        return NULL;
     }
-    return slot == NULL ? NULL : slot->identity;
+    if (slot->identity == NULL) {
+        slot->identity = identity_of(t, slot->best);
+    }
+    return slot->identity;
+}
+
+struct tls_cert *tls_sni_cert(const struct tls_sni *t, struct str host, enum tls_key_kind kind)
+{
+    const struct slot *slot = slot_for(t, host);
+
+    return slot == NULL ? NULL : slot->best[kind];
+}
+
+bool tls_sni_has(const struct tls_sni *t, struct str host)
+{
+    return slot_for(t, host) != NULL;
 }
 
 size_t tls_sni_name_count(const struct tls_sni *t)
 {
-    return map_count(t->names);
+    return t->count;
 }

@@ -78,11 +78,11 @@ static void test_bundle_plan_comes_back(void **state)
     struct bundle_plan back;
     struct tls_set none = {NULL, 0};
     struct model *m = load("version: 1\n");
-    int fd = -1;
+    struct bundle_fds fds;
     (void)state;
     plan_init(&plan);
-    assert_int_equal(bundle_write(&plan, m, &none, true, &fd), OK);
-    assert_int_equal(bundle_read_plan(fd, &back), OK);
+    assert_int_equal(bundle_write(&plan, m, &none, &fds), OK);
+    assert_int_equal(bundle_read_plan(fds.common, &back), OK);
     assert_int_equal(back.http_count, 2);
     assert_true(addr_eq(&back.http[1], &plan.http[1]));
     assert_int_equal(back.https_count, 1);
@@ -99,75 +99,129 @@ static void test_bundle_plan_comes_back(void **state)
     bundle_plan_fini(&back);
     bundle_plan_fini(&plan);
     model_free(m);
-    fd_close(&fd);
+    bundle_fds_close(&fds);
 }
 
-static void test_bundle_keys_only_when_asked(void **state)
+static bool file_has(int fd, struct str what)
+{
+    const void *data;
+    size_t len;
+    assert_int_equal(fd_map_sealed(fd, BUNDLE_MAX, &data, &len), OK);
+    bool found = memmem(data, len, what.ptr, what.len) != NULL;
+    fd_unmap(data, len);
+    return found;
+}
+
+/* As a worker reads it, or without the secrets. */
+static int read_with(const struct bundle_fds *fds, bool with_secrets, struct bundle *out)
+{
+    struct bundle_source source = {fds->common, NULL};
+    int err = with_secrets ? sealed_open(fds->secrets, BUNDLE_MAX, &source.secrets) : OK;
+    err = err != OK ? err : bundle_read(&source, out);
+    sealed_unref(source.secrets);
+    return err;
+}
+
+static void test_bundle_keys_lie_apart(void **state)
 {
     struct bundle_plan plan = {0};
     struct tls_set set;
     struct model *m = load("version: 1\nsites: {a.test: \"http://a:1\"}\n");
+    struct bundle_fds fds;
     (void)state;
     set_init(&set);
+    struct str key = set.certs[0]->key;
+    assert_int_equal(bundle_write(&plan, m, &set, &fds), OK);
+    assert_false(file_has(fds.common, key));
+    assert_true(file_has(fds.secrets, key));
     for (int with_keys = 0; with_keys < 2; with_keys++) {
         struct bundle b;
-        int fd = -1;
-        const void *data;
-        size_t len;
-        assert_int_equal(bundle_write(&plan, m, &set, with_keys, &fd), OK);
-        assert_int_equal(bundle_read(fd, &b), OK);
+        assert_int_equal(read_with(&fds, with_keys, &b), OK);
         assert_int_equal(b.model->site_count, 1);
         assert_int_equal(b.certs.count, 1);
         assert_int_equal(b.certs.certs[0]->name_count, 2);
-        assert_true((b.certs.certs[0]->key.len > 0) == (with_keys != 0));
+        assert_true(str_eq(b.certs.certs[0]->key, with_keys ? key : STR("")));
         assert_memory_equal(b.certs.certs[0]->fingerprint, set.certs[0]->fingerprint, 32);
-        assert_int_equal(fd_map_sealed(fd, BUNDLE_MAX, &data, &len), OK);
-        struct str key = set.certs[0]->key;
-        assert_true((memmem(data, len, key.ptr, key.len) != NULL) == (with_keys != 0));
-        fd_unmap(data, len);
         bundle_fini(&b);
-        fd_close(&fd);
     }
+    bundle_fds_close(&fds);
     tls_set_fini(&set);
     model_free(m);
 }
 
-/* Every cut and every changed byte is refused or read; nothing is read past the end. */
+/* A certificate keeps what it lies in, whatever becomes of the bundle and its descriptors. */
+static void test_bundle_certificates_outlive_it(void **state)
+{
+    struct bundle_plan plan = {0};
+    struct tls_set set;
+    struct bundle b;
+    struct bundle_fds fds;
+    struct model *m = load("version: 1\n");
+    (void)state;
+    set_init(&set);
+    assert_int_equal(bundle_write(&plan, m, &set, &fds), OK);
+    assert_int_equal(read_with(&fds, true, &b), OK);
+    struct tls_cert *kept = tls_cert_ref(b.certs.certs[0]);
+    bundle_fini(&b);
+    bundle_fds_close(&fds);
+    assert_true(tls_cert_covers(kept, STR("b.test")));
+    assert_true(str_eq(kept->chain[0], set.certs[0]->chain[0]));
+    tls_cert_unref(kept);
+    tls_set_fini(&set);
+    model_free(m);
+}
+
+static void read_bent(const struct bundle_fds *fds)
+{
+    struct bundle b;
+    struct bundle_plan plan;
+    if (read_with(fds, true, &b) == OK) {
+        bundle_fini(&b);
+    }
+    if (bundle_read_plan(fds->common, &plan) == OK) {
+        bundle_plan_fini(&plan);
+    }
+}
+
+/* Every cut and every changed byte of one of the two is refused or read. */
+static void damage(const struct bundle_fds *fds, bool secrets)
+{
+    const void *data;
+    size_t len;
+    assert_int_equal(fd_map_sealed(secrets ? fds->secrets : fds->common, BUNDLE_MAX, &data, &len),
+                     OK);
+    uint8_t *copy = mem_dup(data, len);
+    for (size_t i = 0; i < len; i += i < 400 ? 1 : 37) {
+        struct bundle b;
+        struct bundle_fds bad = *fds;
+        int *fd = secrets ? &bad.secrets : &bad.common;
+        assert_int_equal(fd_sealed("cut", copy, i, fd), OK);
+        assert_int_not_equal(read_with(&bad, true, &b), OK);
+        fd_close(fd);
+        copy[i] ^= 0x81;
+        assert_int_equal(fd_sealed("bent", copy, len, fd), OK);
+        copy[i] ^= 0x81;
+        read_bent(&bad);
+        fd_close(fd);
+    }
+    free(copy);
+    fd_unmap(data, len);
+}
+
+/* Nothing is read past the end. */
 static void test_bundle_survives_damage(void **state)
 {
     struct bundle_plan plan;
     struct tls_set set;
+    struct bundle_fds fds;
     struct model *m = load("version: 1\n");
-    int fd = -1;
-    const void *data;
-    size_t len;
     (void)state;
     plan_init(&plan);
     set_init(&set);
-    assert_int_equal(bundle_write(&plan, m, &set, true, &fd), OK);
-    assert_int_equal(fd_map_sealed(fd, BUNDLE_MAX, &data, &len), OK);
-    uint8_t *copy = mem_dup(data, len);
-    for (size_t i = 0; i < len; i += i < 400 ? 1 : 37) {
-        struct bundle b;
-        struct bundle_plan back;
-        int cut = -1;
-        assert_int_equal(fd_sealed("cut", copy, i, &cut), OK);
-        assert_int_not_equal(bundle_read(cut, &b), OK);
-        fd_close(&cut);
-        copy[i] ^= 0x81;
-        assert_int_equal(fd_sealed("bent", copy, len, &cut), OK);
-        copy[i] ^= 0x81;
-        if (bundle_read(cut, &b) == OK) {
-            bundle_fini(&b);
-        }
-        if (bundle_read_plan(cut, &back) == OK) {
-            bundle_plan_fini(&back);
-        }
-        fd_close(&cut);
-    }
-    free(copy);
-    fd_unmap(data, len);
-    fd_close(&fd);
+    assert_int_equal(bundle_write(&plan, m, &set, &fds), OK);
+    damage(&fds, false);
+    damage(&fds, true);
+    bundle_fds_close(&fds);
     tls_set_fini(&set);
     bundle_plan_fini(&plan);
     model_free(m);
@@ -181,7 +235,7 @@ static void test_bundle_must_be_sealed(void **state)
     (void)state;
     assert_true(fd >= 0);
     assert_int_equal(fd_write_all(fd, "x", 1), OK);
-    assert_int_equal(bundle_read(fd, &b), ERR_DENIED);
+    assert_int_equal(bundle_read(&(struct bundle_source){fd, NULL}, &b), ERR_DENIED);
     assert_int_equal(bundle_read_plan(fd, &plan), ERR_DENIED);
     fd_close(&fd);
 }
@@ -190,7 +244,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_bundle_plan_comes_back),
-        cmocka_unit_test(test_bundle_keys_only_when_asked),
+        cmocka_unit_test(test_bundle_keys_lie_apart),
+        cmocka_unit_test(test_bundle_certificates_outlive_it),
         cmocka_unit_test(test_bundle_survives_damage),
         cmocka_unit_test(test_bundle_must_be_sealed),
     };

@@ -264,19 +264,24 @@ static void test_files_travel_with_the_keys(void **state)
     struct model *m = NULL;
     char text[4096];
     assert_int_equal(read_all(p, &m, text, sizeof(text)), OK);
+    struct bundle_fds fds;
+    assert_int_equal(bundle_write(&plan, m, &none, &fds), OK);
     for (int with_keys = 0; with_keys < 2; with_keys++) {
+        struct bundle_source source = {fds.common, NULL};
         struct bundle b;
-        int fd = -1;
-        assert_int_equal(bundle_write(&plan, m, &none, with_keys, &fd), OK);
-        assert_int_equal(bundle_read(fd, &b), OK);
+        if (with_keys) {
+            assert_int_equal(sealed_open(fds.secrets, BUNDLE_MAX, &source.secrets), OK);
+        }
+        assert_int_equal(bundle_read(&source, &b), OK);
+        sealed_unref(source.secrets);
         assert_int_equal(b.model->file_count, 2);
         for (size_t i = 0; i < 2; i++) {
             assert_true(str_eq(b.model->files[i]->path, m->files[i]->path));
             assert_true(str_eq(b.model->files[i]->bytes, with_keys ? m->files[i]->bytes : STR("")));
         }
         bundle_fini(&b);
-        fd_close(&fd);
     }
+    bundle_fds_close(&fds);
     model_free(m);
 }
 

@@ -32,6 +32,12 @@ static void test_tls_sni_finds_exact_and_wildcard(void **state)
     assert_non_null(wild);
     assert_null(wild->certs[TLS_KEY_ECDSA]);
     assert_ptr_equal(tls_sni_find(t, STR("*.a.com")), wild);
+    /* Asked for a certificate alone, the answer is the same. */
+    assert_ptr_equal(tls_sni_cert(t, STR("x.a.com"), TLS_KEY_RSA), wild->certs[TLS_KEY_RSA]);
+    assert_null(tls_sni_cert(t, STR("x.a.com"), TLS_KEY_ECDSA));
+    assert_null(tls_sni_cert(t, STR("b.com"), TLS_KEY_RSA));
+    assert_true(tls_sni_has(t, STR("x.a.com")));
+    assert_false(tls_sni_has(t, STR("x.y.a.com")));
     assert_null(tls_sni_find(t, STR("x.y.a.com")));
     assert_null(tls_sni_find(t, STR("b.com")));
     assert_null(tls_sni_find(t, STR("com")));
