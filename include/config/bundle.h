@@ -44,8 +44,9 @@ struct bundle_plan {
 void bundle_plan_fini(struct bundle_plan *plan);
 
 struct bundle {
-    struct model *model;  /* owned */
+    struct model *model;  /* owned; of an equal configuration it is the one that runs */
     struct tls_set certs; /* owned; without keys in the keeper's */
+    uint8_t id[32];       /* of configuration and files: the same means an equal model */
 };
 
 void bundle_fini(struct bundle *b);
@@ -66,10 +67,17 @@ int bundle_write(const struct bundle_plan *plan, const struct model *model,
                  const struct tls_set *certs, struct bundle_fds *out_fds) MUST_USE;
 /* Only the supervisor's part of the common file; the rest is not looked at. */
 int bundle_read_plan(int fd, struct bundle_plan *out_plan) MUST_USE;
+/* What runs: a configuration that has not changed is not read again. */
+struct bundle_known {
+    struct model *model;
+    uint8_t id[32];
+};
+
 /* Where a bundle is read from; both borrowed. */
 struct bundle_source {
     int common;
-    struct sealed *secrets; /* NULL: without them */
+    struct sealed *secrets;           /* NULL: without them */
+    const struct bundle_known *known; /* NULL: nothing runs yet */
 };
 
 /*
@@ -78,5 +86,7 @@ struct bundle_source {
  * bytes.
  */
 int bundle_read(const struct bundle_source *source, struct bundle *out_bundle) MUST_USE;
+/* The same without a model: all that the next loader needs to know. */
+int bundle_read_certs(const struct bundle_source *source, struct tls_set *out_certs) MUST_USE;
 
 #endif

@@ -218,6 +218,7 @@ struct model_acme {
 enum model_access { MODEL_ACCESS_JSON, MODEL_ACCESS_TEXT, MODEL_ACCESS_OFF, MODEL_ACCESS_AUTO };
 
 struct model {
+    unsigned shares; /* references besides the first: model_share */
     struct arena arena;
     struct addr *listen_http;
     size_t listen_http_count; /* 0: off */
@@ -257,7 +258,10 @@ struct model {
     size_t site_count;
 };
 
-/* Accepts NULL. */
+/* One more reference, for a bundle with an equal configuration: a model never changes once it was
+ * handed over. */
+struct model *model_share(struct model *m);
+/* Gives a reference back; the last one frees. Accepts NULL. */
 void model_free(struct model *m);
 /* Every distinct target (routes of all sites, and the ACME relay) but patterns: what the keeper
  * resolves in any case. The array is the caller's (free); the targets are borrowed. */

@@ -35,6 +35,8 @@ void generation_commit(struct generation *g, struct generation *old);
 void generation_abort(struct generation *g);
 /* The process ends: what serves is let go. Accepts NULL. */
 void generation_retire(struct generation *g);
+/* Its configuration, for a next one that may be the same. Borrowed, as long as it is current. */
+const struct bundle_known *generation_known(const struct generation *g);
 uint64_t generation_number(const struct generation *g);
 const struct model *generation_model(const struct generation *g);
 

@@ -8,14 +8,15 @@
 #include "base/sealed.h"
 #include "config/files.h"
 #include "config/load.h"
+#include "tls/tls_digest.h"
 
 /*
  * Layout, in the numbers and strings of base/pack, of the common part: magic, plan (as one string),
- * configuration text, number of certificates, certificates. Of the secrets: magic, number of files,
- * their paths and bytes, number of keys, a key for each certificate in the same order, empty where
- * there is none. Addresses travel as text, through the parser that the configuration uses.
+ * id, configuration text, number of certificates, certificates. Of the secrets: magic, number of
+ * files, their paths and bytes, number of keys, a key for each certificate in the same order, empty
+ * where there is none. Addresses travel as text, through the parser that the configuration uses.
  */
-#define MAGIC_COMMON  UINT64_C(0x33304C444E424448) /* "HDBNDL03" */
+#define MAGIC_COMMON  UINT64_C(0x34304C444E424448) /* "HDBNDL04" */
 #define MAGIC_SECRETS UINT64_C(0x3330544352534448) /* "HDSRCT03" */
 #define PATH_BYTES    4096
 #define WATCH_MAX     100000
@@ -127,8 +128,29 @@ static int write_secrets(const struct model *m, const struct tls_set *certs, int
     return err;
 }
 
-static int pack_common(const struct bundle_plan *plan, struct str text, const struct tls_set *certs,
-                       struct buf *out)
+/* Equal text and files, equal model. */
+static void id_of(struct str text, const struct model *m, uint8_t out_id[static TLS_DIGEST_BYTES])
+{
+    struct tls_digest *d = tls_digest_new();
+
+    tls_digest_add(d, text);
+    for (size_t i = 0; i < m->file_count; i++) {
+        tls_digest_add(d, m->files[i]->path);
+        tls_digest_add(d, m->files[i]->bytes);
+    }
+    tls_digest_finish(d, out_id);
+    tls_digest_free(d);
+}
+
+/* What the common part is made of; all borrowed. */
+struct common {
+    const struct bundle_plan *plan;
+    struct str id;
+    struct str text;
+    const struct tls_set *certs;
+};
+
+static int pack_common(const struct common *c, struct buf *out)
 {
     struct buf head;
     struct packer p;
@@ -136,29 +158,35 @@ static int pack_common(const struct bundle_plan *plan, struct str text, const st
 
     buf_init(&head, PLAN_MAX);
     pack_init(&inner, &head);
-    pack_plan(&inner, plan);
+    pack_plan(&inner, c->plan);
     pack_init(&p, out);
     pack_u64(&p, MAGIC_COMMON);
     pack_str(&p, buf_str(&head));
-    pack_str(&p, text);
-    pack_u32(&p, (uint32_t)certs->count);
-    for (size_t i = 0; i < certs->count; i++) {
-        tls_cert_pack(certs->certs[i], &p);
+    pack_str(&p, c->id);
+    pack_str(&p, c->text);
+    pack_u32(&p, (uint32_t)c->certs->count);
+    for (size_t i = 0; i < c->certs->count; i++) {
+        tls_cert_pack(c->certs->certs[i], &p);
     }
     buf_fini(&head);
-    return p.failed || inner.failed || certs->count > CERTS_MAX ? ERR_LIMIT : OK;
+    return p.failed || inner.failed || c->certs->count > CERTS_MAX ? ERR_LIMIT : OK;
 }
 
 static int write_common(const struct bundle_plan *plan, const struct model *m,
                         const struct tls_set *certs, int *out_fd)
 {
+    uint8_t id[TLS_DIGEST_BYTES];
     struct buf text;
     struct buf all;
 
     buf_init(&text, BUNDLE_MAX);
     buf_init(&all, BUNDLE_MAX);
     int err = load_dump_brief(m, &text);
-    err = err != OK ? err : pack_common(plan, buf_str(&text), certs, &all);
+    if (err == OK) {
+        id_of(buf_str(&text), m, id);
+        struct common c = {plan, str_n((const char *)id, sizeof(id)), buf_str(&text), certs};
+        err = pack_common(&c, &all);
+    }
     if (err == OK) {
         err = fd_sealed("hivedoor-bundle", buf_ptr(&all), buf_len(&all), out_fd);
     }
@@ -292,82 +320,121 @@ static int unpack_certs(struct unpacker *u, struct sealed *home, struct tls_set 
     return unpack_done(u) ? OK : ERR_SYNTAX;
 }
 
-static int unpack_common(struct sealed *home, struct bundle *b)
+static int model_of(const struct bundle_known *known, struct str text, struct bundle *b)
+{
+    struct diags diags;
+    if (known != NULL && memcmp(known->id, b->id, sizeof(b->id)) == 0) {
+        b->model = model_share(known->model);
+        return OK;
+    }
+    diags_init(&diags);
+    int err = load_text(text, "bundle", false, &diags, &b->model);
+    diags_fini(&diags);
+    return err;
+}
+
+/* Everything of the common part but the model, whose text is left to the caller. */
+static int unpack_common(struct sealed *home, struct bundle *b, struct str *out_text)
 {
     struct str bytes = sealed_bytes(home);
     struct unpacker u;
-    struct diags diags;
     unpack_init(&u, bytes.ptr, bytes.len);
     if (unpack_u64(&u) != MAGIC_COMMON) {
         return ERR_SYNTAX;
     }
     (void)unpack_str(&u, PLAN_MAX);
-    struct str text = unpack_str(&u, BUNDLE_MAX);
-    if (u.failed) {
+    struct str id = unpack_str(&u, sizeof(b->id));
+    *out_text = unpack_str(&u, BUNDLE_MAX);
+    if (u.failed || id.len != sizeof(b->id)) {
         return ERR_SYNTAX;
     }
-    diags_init(&diags);
-    int err = load_text(text, "bundle", false, &diags, &b->model);
-    diags_fini(&diags);
-    return err != OK ? err : unpack_certs(&u, home, &b->certs);
+    memcpy(b->id, id.ptr, sizeof(b->id));
+    return unpack_certs(&u, home, &b->certs);
 }
 
+/* A model that is shared has its files already; without one they are not wanted. */
 static int unpack_files(struct unpacker *u, struct model *m)
 {
     size_t count = unpack_u32(u);
-    if (u->failed || count != m->file_count) {
+    if (u->failed || (m != NULL && count != m->file_count)) {
         return ERR_SYNTAX;
     }
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < count && !u->failed; i++) {
         struct str path = unpack_str(u, PATH_BYTES);
         struct str bytes = unpack_str(u, FILES_BYTES_MAX);
-        if (u->failed || !str_eq(path, m->files[i]->path)) {
+        if (u->failed || (m != NULL && !str_eq(path, m->files[i]->path))) {
             return ERR_SYNTAX;
         }
-        m->files[i]->bytes = arena_dup(&m->arena, bytes);
+        if (m != NULL && m->shares == 0) {
+            m->files[i]->bytes = arena_dup(&m->arena, bytes);
+        }
     }
     return OK;
+}
+
+static int unpack_keys(struct unpacker *u, const struct tls_set *certs)
+{
+    if (unpack_u32(u) != certs->count) {
+        return ERR_SYNTAX;
+    }
+    for (size_t i = 0; i < certs->count; i++) {
+        struct str key = unpack_str(u, BUNDLE_MAX);
+        if (u->failed || (key.len > 0 && tls_cert_give_key(certs->certs[i], key) != OK)) {
+            return ERR_SYNTAX;
+        }
+    }
+    return unpack_done(u) ? OK : ERR_SYNTAX;
 }
 
 static int unpack_secrets(struct str bytes, struct bundle *b)
 {
     struct unpacker u;
     unpack_init(&u, bytes.ptr, bytes.len);
-    if (unpack_u64(&u) != MAGIC_SECRETS || unpack_files(&u, b->model) != OK ||
-        unpack_u32(&u) != b->certs.count) {
+    if (unpack_u64(&u) != MAGIC_SECRETS || unpack_files(&u, b->model) != OK) {
         return ERR_SYNTAX;
     }
-    for (size_t i = 0; i < b->certs.count; i++) {
-        struct str key = unpack_str(&u, BUNDLE_MAX);
-        if (u.failed || (key.len > 0 && tls_cert_give_key(b->certs.certs[i], key) != OK)) {
-            return ERR_SYNTAX;
-        }
-    }
-    return unpack_done(&u) ? OK : ERR_SYNTAX;
+    return unpack_keys(&u, &b->certs);
 }
 
-static int read_common(int fd, struct bundle *b)
+static int read_parts(const struct bundle_source *source, bool with_model, struct bundle *b)
 {
     struct sealed *home;
-    int err = sealed_open(fd, BUNDLE_MAX, &home);
-    if (err == OK) {
-        err = unpack_common(home, b);
-        sealed_unref(home); /* the certificates hold on to it */
+    struct str text;
+    int err = sealed_open(source->common, BUNDLE_MAX, &home);
+    if (err != OK) {
+        return err;
     }
+    err = unpack_common(home, b, &text);
+    if (err == OK && with_model) {
+        err = model_of(source->known, text, b);
+    }
+    if (err == OK && source->secrets != NULL) {
+        err = unpack_secrets(sealed_bytes(source->secrets), b);
+    }
+    sealed_unref(home); /* the certificates hold on to it */
     return err;
 }
 
 int bundle_read(const struct bundle_source *source, struct bundle *out_bundle)
 {
     struct bundle b = {0};
-    int err = read_common(source->common, &b);
-    if (err == OK && source->secrets != NULL) {
-        err = unpack_secrets(sealed_bytes(source->secrets), &b);
-    }
+    int err = read_parts(source, true, &b);
     if (err != OK) {
         bundle_fini(&b);
         return err;
     }
     *out_bundle = b;
+    return OK;
+}
+
+int bundle_read_certs(const struct bundle_source *source, struct tls_set *out_certs)
+{
+    struct bundle b = {0};
+    int err = read_parts(source, false, &b);
+    if (err != OK) {
+        bundle_fini(&b);
+        return err;
+    }
+    *out_certs = b.certs;
     return OK;
 }

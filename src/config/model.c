@@ -17,9 +17,15 @@ static void wipe_files(const struct model *m)
     }
 }
 
+struct model *model_share(struct model *m)
+{
+    m->shares++;
+    return m;
+}
+
 void model_free(struct model *m)
 {
-    if (m == NULL) {
+    if (m == NULL || m->shares-- > 0) {
         return;
     }
     wipe_files(m);

@@ -16,6 +16,7 @@ struct generation {
     struct slot *slot;               /* borrowed */
     struct proxy *proxy;             /* borrowed */
     struct proxy_settings *settings; /* our reference; NULL once it is let go */
+    struct bundle_known known;       /* the model is borrowed from the settings */
     uint64_t retired_us;
 };
 
@@ -63,6 +64,8 @@ int generation_build(struct proxy *proxy, struct slot *slot, uint64_t number,
         return err;
     }
     err = proxy_settings_new(proxy, number, bundle.model, &bundle.certs, &settings);
+    struct bundle_known known = {.model = bundle.model};
+    memcpy(known.id, bundle.id, sizeof(known.id));
     bundle.model = NULL; /* taken, also on failure */
     bundle_fini(&bundle);
     if (err != OK) {
@@ -71,6 +74,7 @@ int generation_build(struct proxy *proxy, struct slot *slot, uint64_t number,
     struct generation *g = NEW(struct generation);
     g->state = GEN_BUILDING;
     g->number = number;
+    g->known = known;
     g->slot = slot;
     g->proxy = proxy;
     g->settings = settings;
@@ -119,6 +123,11 @@ void generation_retire(struct generation *g)
     if (g != NULL) {
         let_go(g);
     }
+}
+
+const struct bundle_known *generation_known(const struct generation *g)
+{
+    return &g->known;
 }
 
 uint64_t generation_number(const struct generation *g)

@@ -153,7 +153,10 @@ static void on_prepare(void *arg, const struct wire_msg *m, int *fds)
     struct keeper *k = arg;
 
     drop_pending(k);
-    int err = bundle_read(&(struct bundle_source){fds[0], NULL}, &k->pending);
+    struct bundle_known known = {.model = k->current.model};
+    memcpy(known.id, k->current.id, sizeof(known.id));
+    struct bundle_source source = {fds[0], NULL, known.model == NULL ? NULL : &known};
+    int err = bundle_read(&source, &k->pending);
     if (err != OK) {
         k->pending = (struct bundle){.model = NULL};
         process_send_failed(&k->process, m->number, err);

@@ -22,16 +22,19 @@ struct parcel {
 };
 
 /* Certificates that run now, so that a half-written pair does not replace them. */
-static void read_previous(struct bundle *out)
+static bool read_previous(struct tls_set *out)
 {
-    *out = (struct bundle){.model = NULL};
+    bool is_read = false;
+
+    *out = (struct tls_set){NULL, 0};
     if (fcntl(ROLE_FD_PREVIOUS, F_GETFD) >= 0) {
-        struct bundle_source source = {ROLE_FD_PREVIOUS, NULL};
+        struct bundle_source source = {.common = ROLE_FD_PREVIOUS};
         if (sealed_open(ROLE_FD_SECRETS, BUNDLE_MAX, &source.secrets) == OK) {
-            (void)!bundle_read(&source, out);
+            is_read = bundle_read_certs(&source, out) == OK;
             sealed_unref(source.secrets);
         }
     }
+    return is_read;
 }
 
 static int write_bundles(const struct loading *l, struct parcel *p, struct diags *diags)
@@ -53,21 +56,21 @@ static int write_bundles(const struct loading *l, struct parcel *p, struct diags
 
 static void load_all(const struct role_args *args, struct diags *diags, struct parcel *p)
 {
-    struct bundle previous;
+    struct tls_set previous;
     struct loading loading;
 
-    read_previous(&previous);
+    bool has_previous = read_previous(&previous);
     struct loading_want want = {
         .config_path = args->config == NULL ? CONFIG_FD_PATH : args->config,
         .local_ca = args->local_ca,
         /* The local authority signs anew; what it signed before is nothing to hold on to. */
-        .previous = args->local_ca == NULL && previous.model != NULL ? &previous.certs : NULL,
+        .previous = args->local_ca == NULL && has_previous ? &previous : NULL,
     };
     if (loading_run(&want, diags, &loading) == OK) {
         (void)!write_bundles(&loading, p, diags);
         loading_fini(&loading);
     }
-    bundle_fini(&previous);
+    tls_set_fini(&previous);
 }
 
 static void on_message(void *arg, const struct wire_msg *m, int *fds, size_t nfds)

@@ -91,7 +91,8 @@ static void on_secrets(void *arg, const struct wire_msg *m, int *fds)
 static void on_prepare(void *arg, const struct wire_msg *m, int *fds)
 {
     struct worker *w = arg;
-    struct bundle_source source = {fds[0], w->secrets};
+    struct bundle_source source = {fds[0], w->secrets,
+                                   w->current == NULL ? NULL : generation_known(w->current)};
 
     generation_abort(w->pending);
     w->pending = NULL;

@@ -15,7 +15,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static int read_both(const struct bundle_fds *fds, struct bundle *out)
 {
-    struct bundle_source source = {fds->common, NULL};
+    struct bundle_source source = {.common = fds->common};
     REQUIRE(sealed_open(fds->secrets, BUNDLE_MAX, &source.secrets) == OK);
     int err = bundle_read(&source, out);
     sealed_unref(source.secrets);

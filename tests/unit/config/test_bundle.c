@@ -115,7 +115,7 @@ static bool file_has(int fd, struct str what)
 /* As a worker reads it, or without the secrets. */
 static int read_with(const struct bundle_fds *fds, bool with_secrets, struct bundle *out)
 {
-    struct bundle_source source = {fds->common, NULL};
+    struct bundle_source source = {.common = fds->common};
     int err = with_secrets ? sealed_open(fds->secrets, BUNDLE_MAX, &source.secrets) : OK;
     err = err != OK ? err : bundle_read(&source, out);
     sealed_unref(source.secrets);
@@ -147,6 +147,38 @@ static void test_bundle_keys_lie_apart(void **state)
     bundle_fds_close(&fds);
     tls_set_fini(&set);
     model_free(m);
+}
+
+/* An equal configuration is not read again; one that differs is. */
+static void test_bundle_shares_an_equal_model(void **state)
+{
+    struct bundle_plan plan = {0};
+    struct tls_set none = {NULL, 0};
+    const char *texts[] = {"version: 1\nsites: {a.test: \"http://a:1\"}\n",
+                           "version: 1\nsites: {a.test: \"http://a:2\"}\n"};
+    struct bundle first = {.model = NULL};
+    (void)state;
+    for (size_t i = 0; i < 3; i++) {
+        struct model *m = load(texts[i / 2]);
+        struct bundle_fds fds;
+        struct bundle b;
+        struct bundle_known known = {.model = first.model};
+        memcpy(known.id, first.id, sizeof(known.id));
+        assert_int_equal(bundle_write(&plan, m, &none, &fds), OK);
+        model_free(m);
+        struct bundle_source source = {.common = fds.common, .known = i == 0 ? NULL : &known};
+        assert_int_equal(bundle_read(&source, &b), OK);
+        bundle_fds_close(&fds);
+        if (i == 0) {
+            first = b;
+            continue;
+        }
+        assert_true((b.model == first.model) == (i == 1));
+        assert_int_equal(b.model->sites[0].routes[0].to.port, i == 1 ? 1 : 2);
+        bundle_fini(&b);
+    }
+    assert_int_equal(first.model->site_count, 1); /* the last reference is ours */
+    bundle_fini(&first);
 }
 
 /* A certificate keeps what it lies in, whatever becomes of the bundle and its descriptors. */
@@ -235,7 +267,7 @@ static void test_bundle_must_be_sealed(void **state)
     (void)state;
     assert_true(fd >= 0);
     assert_int_equal(fd_write_all(fd, "x", 1), OK);
-    assert_int_equal(bundle_read(&(struct bundle_source){fd, NULL}, &b), ERR_DENIED);
+    assert_int_equal(bundle_read(&(struct bundle_source){.common = fd}, &b), ERR_DENIED);
     assert_int_equal(bundle_read_plan(fd, &plan), ERR_DENIED);
     fd_close(&fd);
 }
@@ -246,6 +278,7 @@ int main(void)
         cmocka_unit_test(test_bundle_plan_comes_back),
         cmocka_unit_test(test_bundle_keys_lie_apart),
         cmocka_unit_test(test_bundle_certificates_outlive_it),
+        cmocka_unit_test(test_bundle_shares_an_equal_model),
         cmocka_unit_test(test_bundle_survives_damage),
         cmocka_unit_test(test_bundle_must_be_sealed),
     };

@@ -267,7 +267,7 @@ static void test_files_travel_with_the_keys(void **state)
     struct bundle_fds fds;
     assert_int_equal(bundle_write(&plan, m, &none, &fds), OK);
     for (int with_keys = 0; with_keys < 2; with_keys++) {
-        struct bundle_source source = {fds.common, NULL};
+        struct bundle_source source = {.common = fds.common};
         struct bundle b;
         if (with_keys) {
             assert_int_equal(sealed_open(fds.secrets, BUNDLE_MAX, &source.secrets), OK);
