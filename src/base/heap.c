@@ -17,14 +17,16 @@
 #define SPANS        (REGION_BYTES / SPAN_BYTES)
 #define STEP         ((size_t)16)
 /* Sizes in steps of 16 up to here, then eight classes to a doubling: at most an eighth is lost. */
-#define FINE_MAX   ((size_t)128)
+#define FINE_MAX   ((size_t)1024)
 #define FINE       (FINE_MAX / STEP)
-#define QUICK_MAX  ((size_t)1024) /* up to here a table tells the class */
 #define SLOT_MAX   ((size_t)32 << 10)
-#define CLASSES    (FINE + 64)
+#define CLASSES    (FINE + 40)
 #define RUN_MAX    (REGION_BYTES / 4)
 #define PAGE_BYTES ((size_t)4096)
-#define HUGE_HEAD  PAGE_BYTES /* before a huge piece, on the page of its region's header */
+/* Above, a piece has pages of its own: those that it does not touch cost nothing, and base/fold may
+ * give them back. */
+#define PAGED_MIN ((size_t)6 << 10)
+#define HUGE_HEAD PAGE_BYTES /* before a huge piece, on the page of its region's header */
 
 /* A free slot. */
 struct slot {
@@ -64,7 +66,6 @@ static struct {
     struct list regions;
     struct list roomy[CLASSES];
     struct span *now[CLASSES]; /* the one that is being filled */
-    uint8_t quick[QUICK_MAX / STEP + 1];
 } heap;
 
 _Static_assert(SPANS == 64, "a bit a span");
@@ -87,13 +88,17 @@ static char *start_of(struct region *r, size_t index)
     return (char *)r + index * SPAN_BYTES;
 }
 
-static size_t class_of(size_t size)
+static size_t coarse_class(size_t size)
 {
-    if (size <= FINE_MAX) {
-        return size == 0 ? 0 : (size - 1) / STEP;
-    }
-    unsigned shift = 60U - (unsigned)__builtin_clzll(size - 1);
-    return FINE + (size_t)(shift - 4) * 8 + ((size - 1) >> shift) - 8;
+    size_t all = size <= PAGED_MIN ? size : (size + PAGE_BYTES - 1) / PAGE_BYTES * PAGE_BYTES;
+    unsigned shift = 60U - (unsigned)__builtin_clzll(all - 1);
+
+    return FINE + (size_t)(shift - 7) * 8 + ((all - 1) >> shift) - 8;
+}
+
+static inline size_t class_of(size_t size)
+{
+    return size <= FINE_MAX ? (size - (size > 0)) / STEP : coarse_class(size);
 }
 
 static size_t class_bytes(size_t index)
@@ -102,7 +107,7 @@ static size_t class_bytes(size_t index)
         return (index + 1) * STEP;
     }
     index -= FINE;
-    return (index % 8 + 9) << (index / 8 + 4);
+    return (index % 8 + 9) << (index / 8 + 7);
 }
 
 /* ---- address space ---- */
@@ -139,9 +144,6 @@ static void set_up(void)
     list_init(&heap.regions);
     for (size_t i = 0; i < CLASSES; i++) {
         list_init(&heap.roomy[i]);
-    }
-    for (size_t i = 0; i <= QUICK_MAX / STEP; i++) {
-        heap.quick[i] = (uint8_t)class_of(i * STEP);
     }
 }
 
@@ -446,7 +448,7 @@ void *heap_take(size_t size)
     if (__builtin_expect(size > SLOT_MAX, 0)) {
         return take_large(size);
     }
-    size_t index = size <= QUICK_MAX ? heap.quick[(size + STEP - 1) / STEP] : class_of(size);
+    size_t index = class_of(size);
     struct span *s = heap.now[index];
     if (__builtin_expect(s == NULL || s->free == NULL, 0)) {
         return take_slowly(size);
