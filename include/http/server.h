@@ -45,6 +45,7 @@ struct server_ops {
     void (*expire)(struct server *s, enum why why);
     void (*close)(struct server *s);
     void (*set_limits)(struct server *s, const struct h1_limits *limits);
+    void (*rest)(struct server *s);
 };
 
 /* Embedded in the codec's own struct. */
@@ -83,6 +84,12 @@ static inline void server_distrust(struct server *s)
 static inline void server_expire(struct server *s, enum why why)
 {
     s->ops->expire(s, why);
+}
+
+/* Nothing was asked for a while: until something is, it is held in less memory, and its stream. */
+static inline void server_rest(struct server *s)
+{
+    s->ops->rest(s);
 }
 
 /* Closes at once; no callbacks, not even the channels'. */

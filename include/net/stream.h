@@ -42,6 +42,7 @@ struct stream_ops {
     int (*shutdown)(struct stream *s);
     void (*want)(struct stream *s, unsigned want);
     void (*close)(struct stream *s);
+    void (*rest)(struct stream *s); /* NULL: holds little as it is */
 };
 
 /* Embedded first in the struct of each kind. */
@@ -73,6 +74,8 @@ size_t stream_unsent(const struct stream *s);
 /* No more bytes will be written: close_notify and FIN go out after what waits. ERR_AGAIN until
  * everything is in the kernel (want STREAM_WRITABLE and call again). May be called again. */
 int stream_shutdown(struct stream *s) MUST_USE;
+/* Its owner expects nothing for a while: until it is used again, it is held in less memory. */
+void stream_rest(struct stream *s);
 /* Closes at once and frees at the end of the turn. Accepts NULL. No callback afterwards. */
 void stream_close(struct stream *s);
 /* Likewise, but the peer sees a reset: where the end of the connection would otherwise say that

@@ -47,6 +47,8 @@ struct proxy_settings {
     struct deadline_class *handshake;
     struct deadline_class *header;
     struct deadline_class *idle;
+    struct deadline_class *rest;    /* until an idle connection rests; NULL: it never does */
+    struct deadline_class *resting; /* what is left of `idle` then */
     struct h1_limits limits;
     struct h2_limits http2;
     void (*on_free)(void *arg, uint64_t number); /* the last reference is gone */

@@ -64,6 +64,8 @@
       "TLS handshakes that wait for their turn, so that open connections go first.")               \
     X(MEMORY_USED, "memory_used_bytes", GAUGE, "",                                                 \
       "Memory that keeper and workers have taken and not given back, when last looked at.")        \
+    X(MEMORY_FOLDED, "memory_folded_bytes", GAUGE, "",                                             \
+      "Of that, pages that the host has back while idle connections rest.")                        \
     X(HELD, "held_requests", GAUGE, "", "Requests that wait for an endpoint of their service.")    \
     X(HELD_TOTAL, "held_requests_total", COUNTER, "",                                              \
       "Requests that waited for an endpoint of their service.")                                    \

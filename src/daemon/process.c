@@ -3,6 +3,7 @@
 
 #include <unistd.h>
 
+#include "base/fold.h"
 #include "base/heap.h"
 #include "base/log.h"
 #include "daemon/sandbox.h"
@@ -131,5 +132,6 @@ void process_count_up(struct process *p)
 {
     counter_set(p->slot, COUNTER_LOG_LOST, log_lost());
     counter_set(p->slot, COUNTER_MEMORY_USED, heap_used());
+    counter_set(p->slot, COUNTER_MEMORY_FOLDED, fold_bytes());
     counter_set(p->slot, COUNTER_CHECKS_FAILED, err_checks_failed());
 }

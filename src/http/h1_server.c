@@ -326,6 +326,14 @@ static void base_set_limits(struct server *base, const struct h1_limits *limits)
     h1_server_set_limits(server_of(base), limits);
 }
 
+static void base_rest(struct server *base)
+{
+    struct h1_server *s = server_of(base);
+    if (s->state == H1_SERVER_IDLE) {
+        stream_rest(s->stream);
+    }
+}
+
 static const struct server_ops server_ops = {
     .name = "h1",
     .start = base_start,
@@ -335,6 +343,7 @@ static const struct server_ops server_ops = {
     .expire = base_expire,
     .close = base_close,
     .set_limits = base_set_limits,
+    .rest = base_rest,
 };
 
 struct server *h1_server_base(struct h1_server *s)

@@ -41,6 +41,7 @@ static struct h2_stream *on_open(struct h2_session *s, int32_t id)
     struct h2_stream *st = h2_stream_new(s, id, NULL);
     /* Equal shares for all: no stream waits for the end of another. */
     (void)nghttp2_session_change_extpri_stream_priority(s->ng, id, &fair, 1);
+    s->rests = false;
     if (v->is_idle) {
         v->is_idle = false;
         v->events->on_begin(v->arg);
@@ -293,6 +294,11 @@ static void base_set_limits(struct server *base, const struct h1_limits *limits)
     of_base(base)->session.limits.head = *limits;
 }
 
+static void base_rest(struct server *base)
+{
+    h2_session_rest(&of_base(base)->session);
+}
+
 static const struct server_ops server_ops = {
     .name = "h2",
     .start = base_start,
@@ -302,6 +308,7 @@ static const struct server_ops server_ops = {
     .expire = base_expire,
     .close = base_close,
     .set_limits = base_set_limits,
+    .rest = base_rest,
 };
 
 struct server *h2_server_base(struct h2_server *s)

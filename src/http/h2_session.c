@@ -48,42 +48,6 @@ static void raise_bounds(nghttp2_option *option, const struct h2_limits *limits)
 #endif
 }
 
-/*
- * Each session holds a buffer for the largest frame, and seldom writes more than its first bytes.
- * Whole pages that no other buffer ever shares stay untouched beyond them, and cost nothing.
- */
-#define FRAME_BUFFER_MIN   ((size_t)16 * 1024)
-#define FRAME_BUFFER_PAGES ((size_t)20 * 1024)
-
-static size_t whole_pages(size_t size)
-{
-    return size > FRAME_BUFFER_MIN && size < FRAME_BUFFER_PAGES ? FRAME_BUFFER_PAGES : size;
-}
-
-static void *take(size_t size, void *arg)
-{
-    (void)arg;
-    return malloc(whole_pages(size));
-}
-
-static void *take_zeroed(size_t count, size_t size, void *arg)
-{
-    (void)arg;
-    return calloc(count, size);
-}
-
-static void *resize(void *ptr, size_t size, void *arg)
-{
-    (void)arg;
-    return realloc(ptr, whole_pages(size));
-}
-
-static void give(void *ptr, void *arg)
-{
-    (void)arg;
-    free(ptr);
-}
-
 static nghttp2_session *make_nghttp2(struct h2_session *s)
 {
     nghttp2_session_callbacks *callbacks = h2_session_callbacks();
@@ -100,10 +64,11 @@ static nghttp2_session *make_nghttp2(struct h2_session *s)
     nghttp2_option_set_max_send_header_block_length(option, SEND_BLOCK_MAX);
     nghttp2_option_set_max_deflate_dynamic_table_size(option, DEFLATE_TABLE_MAX);
     raise_bounds(option, &s->limits);
-    nghttp2_mem memory = {.malloc = take, .free = give, .calloc = take_zeroed, .realloc = resize};
+    nghttp2_mem memory = h2_memory_init(&s->memory);
     int rv = s->role->is_server ? nghttp2_session_server_new3(&ng, callbacks, s, option, &memory)
                                 : nghttp2_session_client_new3(&ng, callbacks, s, option, &memory);
     REQUIRE(rv == 0);
+    h2_memory_close(&s->memory);
     nghttp2_option_del(option);
     nghttp2_session_callbacks_del(callbacks);
     return ng;
@@ -181,6 +146,35 @@ void h2_session_wake(struct h2_session *s)
     loop_defer(s->loop, &s->work);
 }
 
+/* ---- rest ---- */
+
+/* Before anything that may look at `ng`: the doors of this file that others call, and the loop's.
+ * All else runs within one of them. */
+static void stir(struct h2_session *s)
+{
+    if (s->memory.folded != NULL) {
+        h2_memory_stir(&s->memory);
+    }
+}
+
+/* Resting, unless something is under way: so a PING does not end it for long. */
+static void settle_down(struct h2_session *s)
+{
+    bool is_quiet = s->state == H2_SESSION_OPEN && list_is_empty(&s->streams) && !s->blocked;
+    if (s->rests && is_quiet && h2_session_is_flushed(s) &&
+        nghttp2_session_want_write(s->ng) == 0) {
+        h2_memory_rest(&s->memory);
+        stream_rest(s->stream);
+    }
+}
+
+void h2_session_rest(struct h2_session *s)
+{
+    stir(s);
+    s->rests = true;
+    settle_down(s);
+}
+
 /* ---- end ---- */
 
 static void dispose(struct h2_session *s)
@@ -238,6 +232,7 @@ void h2_session_fail(struct h2_session *s, enum why why, uint32_t code)
         return;
     }
     const char *text = why_text(why);
+    stir(s);
     s->state = H2_SESSION_ENDING;
     s->failure = why;
     int32_t last = s->role->is_server ? nghttp2_session_get_last_proc_stream_id(s->ng) : 0;
@@ -252,6 +247,7 @@ void h2_session_part(struct h2_session *s, enum why why)
     if (s->state != H2_SESSION_OPEN || s->parting != H2_PARTING_NONE) {
         return;
     }
+    stir(s);
     s->parting = H2_PARTING_NOTICE;
     s->part_why = why;
     (void)nghttp2_submit_shutdown_notice(s->ng);
@@ -267,6 +263,7 @@ void h2_session_part_final(struct h2_session *s)
     if (s->state != H2_SESSION_OPEN || s->parting != H2_PARTING_NOTICE) {
         return;
     }
+    stir(s);
     deadline_clear(&s->part_deadline);
     s->parting = H2_PARTING_FINAL;
     int32_t last = s->role->is_server ? nghttp2_session_get_last_proc_stream_id(s->ng) : 0;
@@ -276,12 +273,15 @@ void h2_session_part_final(struct h2_session *s)
 
 void h2_session_note_reset(struct h2_session *s, int32_t id)
 {
+    if (s->reset_ids == NULL) {
+        s->reset_ids = mem_array(H2_RESETS, sizeof(*s->reset_ids));
+    }
     s->reset_ids[s->reset_count++ % H2_RESETS] = id;
 }
 
 bool h2_session_was_reset(const struct h2_session *s, int32_t id)
 {
-    for (unsigned i = 0; i < H2_RESETS; i++) {
+    for (unsigned i = 0; s->reset_ids != NULL && i < H2_RESETS; i++) {
         if (s->reset_ids[i] == id) {
             return true;
         }
@@ -381,6 +381,8 @@ static void bury(struct h2_session *s)
 static void dissolve(struct h2_session *s)
 {
     nghttp2_session_del(s->ng);
+    h2_memory_fini(&s->memory);
+    free(s->reset_ids);
     buf_fini(&s->out); /* again: closed from inside a callback of nghttp2's */
     while (!list_is_empty(&s->streams)) {
         h2_stream_free(LIST_FIRST(&s->streams, struct h2_stream, node));
@@ -421,6 +423,7 @@ static void advance(struct h2_session *s)
 static void on_work(void *arg)
 {
     struct h2_session *s = arg;
+    stir(s);
     if (s->state == H2_SESSION_CLOSED) {
         dissolve(s);
         return;
@@ -447,6 +450,7 @@ static void on_work(void *arg)
     }
     if (s->state != H2_SESSION_CLOSED) {
         arm(s);
+        settle_down(s);
     }
 }
 
@@ -466,6 +470,7 @@ static void on_writable(struct h2_session *s)
 static void on_stream(void *arg, unsigned ready)
 {
     struct h2_session *s = arg;
+    stir(s);
     if (ready & STREAM_WRITABLE) {
         on_writable(s);
     }

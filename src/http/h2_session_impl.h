@@ -25,6 +25,7 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/list.h"
+#include "h2_memory.h"
 #include "h2_nv.h"
 #include "http/channel.h"
 #include "http/client.h"
@@ -116,7 +117,8 @@ struct h2_role {
 
 struct h2_session {
     const struct h2_role *role;
-    nghttp2_session *ng;   /* owned */
+    nghttp2_session *ng; /* owned; not to be looked at while its memory is folded */
+    struct h2_memory memory;
     struct stream *stream; /* owned */
     struct loop *loop;
     const struct h1_scratch *scratch;
@@ -129,12 +131,13 @@ struct h2_session {
     enum why failure;  /* why it ends, from H2_SESSION_ENDING on; WHY_NONE before */
     enum why part_why; /* with a parting */
     bool blocked;      /* the stream took no more: wait for STREAM_WRITABLE */
+    bool rests;        /* its owner expects nothing: folded whenever nothing is under way */
     struct list streams;
-    struct list dead;             /* freed at the end of the turn */
-    int32_t last_id;              /* the greatest stream that the peer has opened */
-    int32_t reset_ids[H2_RESETS]; /* streams that we reset lately: what is still on its way to */
-    unsigned reset_count;         /* them is ignored (RFC 9113 section 5.1) */
-    bool window_changed;          /* the peer's SETTINGS have changed the windows of its streams */
+    struct list dead;   /* freed at the end of the turn */
+    int32_t last_id;    /* the greatest stream that the peer has opened */
+    int32_t *reset_ids; /* owned, H2_RESETS: streams that we reset lately; NULL before the first. */
+    unsigned reset_count; /* What is still on its way to them is ignored (RFC 9113 section 5.1). */
+    bool window_changed;  /* the peer's SETTINGS have changed the windows of its streams */
     unsigned stream_count;
     size_t held; /* bytes that wait in all streams */
 
@@ -212,6 +215,8 @@ void h2_session_wake(struct h2_session *s);
 /* Remembers that we have reset stream `id`. */
 void h2_session_note_reset(struct h2_session *s, int32_t id);
 bool h2_session_was_reset(const struct h2_session *s, int32_t id);
+/* Nothing was asked for a while: less memory is held until a stream is opened. */
+void h2_session_rest(struct h2_session *s);
 /* The connection is finished: GOAWAY with `code` and why_text as debug data, then linger. */
 void h2_session_fail(struct h2_session *s, enum why why, uint32_t code);
 /* A graceful end: streams that exist are served, new ones not (RFC 9113 section 6.8: a notice, a

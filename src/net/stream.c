@@ -41,6 +41,13 @@ int stream_shutdown(struct stream *s)
     return s->ops->shutdown(s);
 }
 
+void stream_rest(struct stream *s)
+{
+    if (s->ops->rest != NULL) {
+        s->ops->rest(s);
+    }
+}
+
 void stream_close(struct stream *s)
 {
     if (s != NULL) {

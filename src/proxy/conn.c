@@ -294,14 +294,28 @@ static void on_idle_deadline(void *arg)
     server_expire(c->http, is_leaving ? WHY_DRAINED : WHY_IDLE_TIMEOUT);
 }
 
+static void on_rest_deadline(void *arg)
+{
+    struct conn *c = arg;
+    const struct proxy_settings *now = c->proxy->current;
+    if (leave_has_begun(&c->proxy->leave)) {
+        on_idle_deadline(c); /* it has been told to go, silent as it is */
+        return;
+    }
+    deadline_init(&c->deadline, on_idle_deadline, c);
+    deadline_set(&c->deadline, now->resting != NULL ? now->resting : now->idle);
+    server_rest(c->http);
+}
+
 static void on_idle(void *arg)
 {
     struct conn *c = arg;
+    struct deadline_class *rest = c->proxy->current->rest;
     conn_set_state(c, CONN_IDLE);
     count_bytes(c);
     deadline_clear(&c->deadline);
-    deadline_init(&c->deadline, on_idle_deadline, c);
-    deadline_set(&c->deadline, c->proxy->current->idle);
+    deadline_init(&c->deadline, rest != NULL ? on_rest_deadline : on_idle_deadline, c);
+    deadline_set(&c->deadline, rest != NULL ? rest : c->proxy->current->idle);
 }
 
 /* A slow client gets its last bytes as long as it takes any; only then is its end waited for. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "proxy/proxy.h"
 
+#include "base/fold.h"
 #include "base/heap.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -155,6 +156,7 @@ bool proxy_is_full(struct proxy *p)
     if (pressure_look(&p->pressure, loop_now_ms(p->loop))) {
         counter_set(p->slot, COUNTER_MEMORY_HELD, p->pressure.held_bytes);
         counter_set(p->slot, COUNTER_MEMORY_USED, heap_used());
+        counter_set(p->slot, COUNTER_MEMORY_FOLDED, fold_bytes());
         if (p->pressure.is_high) {
             shed_idle(p);
         }

@@ -9,6 +9,10 @@
 
 #include <stdlib.h>
 
+/* An idle connection that nothing was asked for so long rests: that costs as much as half a
+ * request, and so does the next one. */
+#define REST_MS 1000
+
 static const char *const offered_with_http2[] = {"h2", "http/1.1", NULL};
 static const char *const offered_without[] = {"http/1.1", NULL};
 
@@ -133,6 +137,10 @@ int proxy_settings_new(struct proxy *proxy, uint64_t number, struct model *model
     s->handshake = proxy_deadline(proxy, model->timeouts.handshake_ms);
     s->header = proxy_deadline(proxy, model->timeouts.header_ms);
     s->idle = proxy_deadline(proxy, model->timeouts.idle_ms);
+    if (model->timeouts.idle_ms >= 2 * REST_MS) {
+        s->rest = proxy_deadline(proxy, REST_MS);
+        s->resting = proxy_deadline(proxy, model->timeouts.idle_ms - REST_MS);
+    }
     set_limits(s);
     err = uses_new(s);
     if (err != OK) {

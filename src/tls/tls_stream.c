@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "tls/tls_stream.h"
 
+#include <malloc.h>
 #include <openssl/err.h>
 #include <stdlib.h>
 
@@ -162,6 +163,7 @@ static void tls_close(struct stream *st)
 {
     struct tls_stream *s = tls_stream_of(st);
 
+    tls_stream_stir(s);
     say_goodbye(s);
     /* What was written in this turn, or an alert, goes out if the kernel takes it. */
     if (buf_len(&s->out) > 0 && !s->blocked) {
@@ -191,6 +193,17 @@ static void tls_close(struct stream *st)
     loop_free_later(st->loop, s);
 }
 
+/* The struct alone: what hangs on it is full of keys and tables, and small. */
+static void tls_rest(struct stream *st)
+{
+    struct tls_stream *s = tls_stream_of(st);
+    bool is_quiet = !s->more && buf_len(&s->in) == 0 && buf_len(&s->out) == 0;
+
+    if (s->state == TLS_OPEN && is_quiet && s->folded == NULL) {
+        s->folded = fold_new(s->ssl, malloc_usable_size(s->ssl));
+    }
+}
+
 static const struct stream_ops tls_ops = {
     .name = "tls",
     .read = tls_stream_read,
@@ -200,6 +213,7 @@ static const struct stream_ops tls_ops = {
     .shutdown = tls_stream_shutdown,
     .want = tls_want,
     .close = tls_close,
+    .rest = tls_rest,
 };
 
 static const struct tls_stream *open_tls(const struct stream *st)
@@ -421,6 +435,7 @@ void tls_stream_info(const struct stream *st, struct tls_info *out_info)
         .cipher = "",
         .group = "",
     };
+    REQUIRE(s->folded == NULL); /* asked for when the handshake is done */
     if (s->ssl == NULL || SSL_is_init_finished(s->ssl) == 0) {
         return;
     }

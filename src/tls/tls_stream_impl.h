@@ -11,6 +11,7 @@
 #include <openssl/ssl.h>
 
 #include "base/buf.h"
+#include "base/fold.h"
 #include "base/list.h"
 #include "tls/tls_bio.h"
 
@@ -46,6 +47,7 @@ struct tls_stream {
     struct tls_server *server; /* a reference; NULL: we are the client */
     struct tls_client *client; /* a reference; NULL: we are the server */
     SSL *ssl;                  /* owned; NULL if it could not be made, and once closed */
+    struct fold *folded;       /* what `ssl` holds while the stream rests; NULL else */
     struct tls_bio bio;
     struct tls_pick pick;
     struct buf in;          /* ciphertext received and not yet given to OpenSSL */
@@ -70,6 +72,15 @@ struct tls_stream {
 static inline struct tls_stream *tls_stream_of(struct stream *s)
 {
     return CONTAINER_OF(s, struct tls_stream, base);
+}
+
+/* The stream rests no more; before anything that looks at `ssl`. */
+static inline void tls_stream_stir(struct tls_stream *s)
+{
+    if (s->folded != NULL) {
+        fold_undo(s->folded);
+        s->folded = NULL;
+    }
 }
 
 /* tls_stream.c: the one place that changes a state, and the one that arms the watch. */

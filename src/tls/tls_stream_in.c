@@ -134,6 +134,7 @@ int tls_stream_read(struct stream *st, void *dst, size_t cap, size_t *out_n)
     if (s->state != TLS_OPEN) {
         return ERR_TLS;
     }
+    tls_stream_stir(s);
     tls_err_forget();
     tls_window_open(s);
     int rc = read_some(s, dst, cap, &n);

@@ -218,6 +218,7 @@ int tls_stream_write(struct stream *st, const struct iovec *iov, int iovcnt, siz
     if ((s->state != TLS_OPEN && s->state != TLS_PLAIN) || !CHECK(!s->ending)) {
         return s->state == TLS_HANDSHAKE ? ERR_AGAIN : ERR_TLS;
     }
+    tls_stream_stir(s);
     tls_err_forget();
     while (rc == OK && has_room(s)) {
         tls_out_open(s);
@@ -259,6 +260,7 @@ int tls_stream_shutdown(struct stream *st)
     if (!s->ending) {
         s->ending = true;
         if (s->state == TLS_OPEN && s->write_rc == OK) {
+            tls_stream_stir(s);
             tls_out_open(s);
             tls_err_forget();
             int ret = SSL_shutdown(s->ssl);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Requests and answers of HTTP/2: many at a time, bodies, trailers, flow control, ends. */
+#include "base/fold.h"
 #include "h2_rig.h"
 
 static struct rig rig; /* large, so not on the stack */
@@ -358,6 +359,57 @@ static void test_server_drains(void **state)
     rig_close(r);
 }
 
+/* Resting lasts until a stream is opened, whatever else comes; nothing that is under way is
+ * folded. */
+static void test_server_rests(void **state)
+{
+    struct rig *r = &rig;
+    struct server *server;
+    (void)state;
+    rig_open(r, RIG_KEEP);
+    server = h2_server_base(r->server);
+    for (uint32_t id = 1; id < 20; id += 2) {
+        rig_get(r, id);
+        rig_turns(r);
+        server_rest(server); /* with a request under way */
+        assert_int_equal(fold_bytes(), 0);
+        rig_answer(&r->asks[r->ask_count - 1], "ok");
+        rig_turns(r);
+        assert_true(got_of(r, id)->ended && got_of(r, id)->data == 2);
+        server_rest(server);
+        server_rest(server);
+        assert_true(fold_bytes() > 0);
+        rig_frame(r, F_PING, 0, 0, STR("12345678"));
+        rig_frame(r, F_SETTINGS, 0, 0, STR(""));
+        rig_turns(r);
+        assert_int_equal(r->pings, id / 2 + 1);
+        assert_true(fold_bytes() > 0);
+        rig_u32(r, F_WINDOW, 0, 1000);
+    }
+    server_drain(server);
+    rig_turns(r);
+    assert_int_equal(r->goaway, NGHTTP2_NO_ERROR);
+    rig_close(r);
+    assert_int_equal(fold_bytes(), 0);
+
+    rig_open(r, RIG_ANSWER); /* what ends it all the same */
+    rig_get(r, 1);
+    rig_turns(r);
+    server_rest(h2_server_base(r->server));
+    server_expire(h2_server_base(r->server), WHY_IDLE_TIMEOUT);
+    rig_turns(r);
+    assert_int_equal(r->goaway, NGHTTP2_NO_ERROR);
+    rig_close(r);
+
+    rig_open(r, RIG_ANSWER);
+    server_rest(h2_server_base(r->server));
+    rig_frame(r, F_PING, 0, 0, STR("short"));
+    rig_turns(r);
+    assert_int_equal(r->goaway, NGHTTP2_FRAME_SIZE_ERROR);
+    rig_close(r);
+    assert_int_equal(fold_bytes(), 0);
+}
+
 static void test_server_last_request_and_client_gone(void **state)
 {
     struct rig *r = &rig;
@@ -428,6 +480,7 @@ int main(void)
         cmocka_unit_test(test_server_refuses_what_is_too_large),
         cmocka_unit_test(test_server_malformed_is_recorded_and_reset),
         cmocka_unit_test(test_server_drains),
+        cmocka_unit_test(test_server_rests),
         cmocka_unit_test(test_server_last_request_and_client_gone),
         cmocka_unit_test(test_server_deadlines),
     };

@@ -16,11 +16,19 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/fold.h"
 #include "base/mem.h"
 #include "tls_kit.h"
 #include "tls_peer.h"
 
 static const int versions[] = {TLS1_2_VERSION, TLS1_3_VERSION};
+
+static void run_until_read_ends(struct peer *p)
+{
+    for (int i = 0; i < ROUNDS_MAX && p->read_rc == OK; i++) {
+        loop_turn(p->loop, false);
+    }
+}
 
 static void test_tls_stream_echoes(void **state)
 {
@@ -41,6 +49,39 @@ static void test_tls_stream_echoes(void **state)
         assert_false(tls_stream_covers(p.stream, STR("c.com")));
         assert_true(p.stream->bytes_in > BIG && p.stream->bytes_out > BIG);
         peer_stop(&p);
+    }
+}
+
+/* Whatever comes first after a rest finds the stream as it was; what is under way is not folded. */
+static void test_tls_stream_rests(void **state)
+{
+    struct peer p;
+    size_t n = 0;
+
+    for (int i = 0; i < 6; i++) {
+        peer_start(&p, *state, "");
+        peer_dial(&p, versions[i % 2], "a.com");
+        stream_rest(p.stream); /* no handshake yet */
+        assert_int_equal(fold_bytes(), 0);
+        assert_int_equal(peer_connect(&p), 1);
+        for (size_t len = 1; len < BIG; len *= 300) {
+            peer_echo(&p, len);
+            stream_rest(p.stream);
+            stream_rest(p.stream); /* again is nothing new */
+            assert_true(fold_bytes() > 0);
+        }
+        if (i < 2) { /* its end comes from the client, from here, or by force */
+            assert_true(SSL_shutdown(p.client) >= 0);
+            run_until_read_ends(&p);
+            assert_int_equal(p.read_rc, ERR_EOF);
+        } else if (i < 4) {
+            uint8_t byte;
+            assert_int_equal(stream_shutdown(p.stream), OK);
+            assert_int_equal(SSL_read_ex(p.client, &byte, 1, &n), 0);
+            assert_int_equal(SSL_get_error(p.client, 0), SSL_ERROR_ZERO_RETURN);
+        }
+        peer_stop(&p);
+        assert_int_equal(fold_bytes(), 0);
     }
 }
 
@@ -86,13 +127,6 @@ static void test_tls_stream_answers_renegotiation(void **state)
     assert_int_equal(ERR_GET_REASON(ERR_get_error()), SSL_R_NO_RENEGOTIATION);
     ERR_clear_error();
     peer_stop(&p);
-}
-
-static void run_until_read_ends(struct peer *p)
-{
-    for (int i = 0; i < ROUNDS_MAX && p->read_rc == OK; i++) {
-        loop_turn(p->loop, false);
-    }
 }
 
 static void test_tls_stream_tells_truncation_from_end(void **state)
@@ -431,6 +465,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_tls_stream_echoes),
+        cmocka_unit_test(test_tls_stream_rests),
         cmocka_unit_test(test_tls_stream_forgets_foreign_errors),
         cmocka_unit_test(test_tls_stream_answers_renegotiation),
         cmocka_unit_test(test_tls_stream_tells_truncation_from_end),
