@@ -92,7 +92,7 @@ void load_on_free(struct conn *c)
 
     if (l->options.mode == LOAD_IDLE) {
         conn_ask(c, load_now_us()); /* one request each, however late */
-    } else if (l->options.mode == LOAD_OPEN) {
+    } else if (l->options.mode == LOAD_OPEN || l->options.mode == LOAD_TOGETHER) {
         wait_for_turn(c);
     } else if (is_enough(l)) {
         conn_close(c);
@@ -105,10 +105,11 @@ void load_on_answer(struct conn *c)
 {
     struct load *l = c->load;
 
-    l->answered++;
+    l->answered += l->options.streams;
     keep_latency(l, load_now_us() - c->due_us);
     switch (l->options.mode) {
     case LOAD_CLOSED: load_on_free(c); break;
+    case LOAD_TOGETHER:
     case LOAD_OPEN: wait_for_turn(c); break;
     case LOAD_IDLE: break;
     case LOAD_HANDSHAKE:
@@ -147,6 +148,19 @@ static void ask_what_is_due(struct load *l)
         leave_turn(c);
         conn_ask(c, l->next_due_us);
         l->next_due_us = l->started_us + (uint64_t)((double)l->asked * gap_us);
+    }
+}
+
+/* How a peer's work falls into turns of its loop then depends little on who runs when. */
+static void ask_together(struct load *l)
+{
+    if (l->free_count < l->options.connections) {
+        return;
+    }
+    for (unsigned i = 0; i < l->options.connections && !is_enough(l); i++) {
+        struct conn *c = l->free;
+        leave_turn(c);
+        conn_ask(c, load_now_us());
     }
 }
 
@@ -189,6 +203,8 @@ static void turn(struct load *l)
     }
     if (l->options.mode == LOAD_OPEN) {
         ask_what_is_due(l);
+    } else if (l->options.mode == LOAD_TOGETHER) {
+        ask_together(l);
     }
     if (told_to_forget) {
         told_to_forget = 0;
@@ -284,9 +300,7 @@ static void make_request(struct load *l)
     char head[1024];
     int n;
 
-    if (o->h2) {
-        n = (int)h2_request(o, head, sizeof(head));
-    } else if (o->websocket) {
+    if (o->websocket) {
         n = snprintf(
             head, sizeof(head),
             "GET %s HTTP/1.1\r\nHost: %s\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
@@ -337,6 +351,7 @@ int main(int argc, char **argv)
     struct load l = {.options = {.sni = "a.test",
                                  .path = "/1k",
                                  .connections = 1,
+                                 .streams = 1,
                                  .rate = 1000,
                                  .to = {.sin_family = AF_INET}}};
 

@@ -4,7 +4,7 @@
  *
  *   load.c       options, the loop, who starts when
  *   load_conn.c  one connection: connect, handshake, requests and answers
- *   load_h2.c    one request over HTTP/2
+ *   load_h2.c    requests over HTTP/2
  *   load_say.c   what came out, as one JSON object
  *
  * Latency counts from when a request was due, not from when it was sent: a server that stalls is
@@ -24,6 +24,7 @@
 
 enum load_mode {
     LOAD_CLOSED,    /* each connection asks again as soon as it is answered */
+    LOAD_TOGETHER,  /* all connections ask together, once all are answered */
     LOAD_OPEN,      /* requests are due at a constant rate, whoever is free sends them */
     LOAD_HANDSHAKE, /* a connection for each request */
     LOAD_IDLE,      /* one request each, then the connections are held until standard input ends */
@@ -36,7 +37,8 @@ struct load_options {
     const char *path;
     bool plain;           /* no TLS */
     bool resume;          /* handshakes with the ticket of the one before */
-    bool h2;              /* HTTP/2, one request a connection: idle mode */
+    bool h2;              /* HTTP/2: idle mode and together */
+    unsigned streams;     /* HTTP/2: a connection asks on so many together */
     bool websocket;       /* a request to switch, and no more: idle mode */
     unsigned connections; /* at a time */
     unsigned at_once;     /* idle mode: so many are made at a time; 0: all */
@@ -57,17 +59,26 @@ enum conn_state {
 
 struct load;
 
+#define H2_STREAMS_MAX 100
+#define H2_REQUEST_MAX (512 + H2_STREAMS_MAX * 16)
+
 struct conn {
     struct load *load;
     enum conn_state state;
     int fd;
     SSL *ssl;
-    uint64_t due_us; /* of the request under way */
-    size_t sent;     /* bytes of it */
-    char head[4096]; /* of the answer, until its end; of a frame with HTTP/2 */
-    size_t head_len; /* bytes in it */
-    bool in_body;    /* HTTP/2: of a frame */
-    bool is_last;    /* HTTP/2: the frame ends the answer */
+    uint64_t due_us;     /* of the request under way */
+    const char *request; /* ... the load's; HTTP/2: `own` */
+    size_t request_len;
+    size_t sent;              /* bytes of it */
+    char own[H2_REQUEST_MAX]; /* HTTP/2: the requests under way */
+    uint32_t stream;          /* HTTP/2: the next one; 0: nothing was asked yet */
+    unsigned streams_left;    /* HTTP/2: so many are not answered */
+    char head[4096];          /* of the answer, until its end; of a frame with HTTP/2 */
+    size_t head_len;          /* bytes in it */
+    bool in_body;             /* HTTP/2: of a frame */
+    bool is_last;             /* HTTP/2: the frame ends the answer */
+    bool is_status;           /* HTTP/2: the next byte says the status */
     uint64_t body_left;
     struct conn *next; /* in load->free */
 };
@@ -116,9 +127,9 @@ void conn_close(struct conn *c);
 /* > 0 bytes, 0: later, < 0: over. */
 ssize_t conn_put(struct conn *c, const char *bytes, size_t len);
 
-/* The whole of what a client sends on a connection; bytes written. */
-size_t h2_request(const struct load_options *o, char *out, size_t cap);
-/* Takes bytes of the server. 1: the answer is complete, 0: not yet, < 0: the server gave up. */
+/* Makes c->own what its next streams ask; the first time with what begins a connection. */
+void h2_request(struct conn *c);
+/* Takes bytes of the server. 1: all streams are answered, 0: not yet, < 0: the server gave up. */
 int h2_take(struct conn *c, const char *in, size_t len);
 
 /* Called by conn: it could send a request; it got its answer; it broke. May close or ask. */

@@ -72,6 +72,9 @@ void conn_open(struct conn *c)
     }
     c->state = CONN_CONNECTING;
     c->ssl = NULL;
+    c->stream = 0;
+    c->head_len = 0;
+    c->in_body = false;
     (void)setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
     if (connect(c->fd, (struct sockaddr *)&l->options.to, sizeof(l->options.to)) < 0 &&
         errno != EINPROGRESS) {
@@ -155,11 +158,9 @@ static ssize_t take(struct conn *c, char *bytes, size_t len)
 
 static void step_send(struct conn *c)
 {
-    const struct load *l = c->load;
-
-    while (c->sent < l->request_len) {
-        size_t left = l->request_len - c->sent;
-        ssize_t n = conn_put(c, l->request + c->sent, left < READ_BYTES ? left : READ_BYTES);
+    while (c->sent < c->request_len) {
+        size_t left = c->request_len - c->sent;
+        ssize_t n = conn_put(c, c->request + c->sent, left < READ_BYTES ? left : READ_BYTES);
         if (n < 0) {
             fail(c);
             return;
@@ -176,11 +177,19 @@ static void step_send(struct conn *c)
 
 void conn_ask(struct conn *c, uint64_t due_us)
 {
+    struct load *l = c->load;
+
     c->due_us = due_us;
     c->sent = 0;
-    c->head_len = 0;
-    c->in_body = false;
-    c->load->asked++;
+    l->asked += l->options.streams;
+    if (l->options.h2) {
+        h2_request(c); /* a frame of the connection may be under way */
+    } else {
+        c->request = l->request;
+        c->request_len = l->request_len;
+        c->head_len = 0;
+        c->in_body = false;
+    }
     c->state = CONN_SENDING;
     step_send(c);
 }

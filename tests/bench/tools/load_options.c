@@ -10,6 +10,7 @@
 static const char help[] =
     "load --port=N [OPTION ...]\n"
     "  --mode=closed      each connection asks again as soon as it is answered\n"
+    "  --mode=together    all connections ask together, once all are answered\n"
     "  --mode=open        requests are due at --rate, whoever is free sends them\n"
     "  --mode=handshake   a connection for each request\n"
     "  --mode=idle        one request each, then held until standard input ends\n"
@@ -23,7 +24,8 @@ static const char help[] =
     "  --upload=BYTES     of each request's body\n"
     "  --plain            no TLS\n"
     "  --resume           handshakes with the ticket of the one before\n"
-    "  --h2               idle: HTTP/2\n"
+    "  --h2               idle, together: HTTP/2\n"
+    "  --streams=N        HTTP/2: requests that a connection asks together (1)\n"
     "  --websocket        idle: the request asks to switch to WebSocket\n"
     "Says what came out as one JSON object; latencies count from when a request was due.\n";
 
@@ -35,9 +37,9 @@ static void refuse(const char *what)
 
 static enum load_mode read_mode(const char *word)
 {
-    static const char *const words[] = {"closed", "open", "handshake", "idle"};
+    static const char *const words[] = {"closed", "together", "open", "handshake", "idle"};
 
-    for (int i = 0; i < 4; i++) {
+    for (int i = 0; i < 5; i++) {
         if (strcmp(word, words[i]) == 0) {
             return (enum load_mode)i;
         }
@@ -76,6 +78,8 @@ static void read_value(struct load_options *o, const char *name, const char *val
         o->path = value;
     } else if (strcmp(name, "--connections") == 0) {
         o->connections = (unsigned)strtoul(value, NULL, 10);
+    } else if (strcmp(name, "--streams") == 0) {
+        o->streams = (unsigned)strtoul(value, NULL, 10);
     } else if (strcmp(name, "--at-once") == 0) {
         o->at_once = (unsigned)strtoul(value, NULL, 10);
     } else if (strcmp(name, "--rate") == 0) {
@@ -107,5 +111,8 @@ void load_read_options(struct load_options *o, int argc, char **argv)
     }
     if (o->connections == 0 || o->rate <= 0) {
         refuse("nothing to do");
+    }
+    if (o->streams == 0 || o->streams > H2_STREAMS_MAX || (o->streams > 1 && !o->h2)) {
+        refuse("--streams");
     }
 }
