@@ -49,6 +49,15 @@ struct bundle {
     uint8_t id[32];       /* of configuration and files: the same means an equal model */
 };
 
+/* What the next loader wants to know of this one. */
+struct bundle_past {
+    struct tls_set certs; /* owned, with keys */
+    struct str recall;    /* what is remembered of files; lies in `home` */
+    struct sealed *home;  /* a reference, or NULL */
+};
+
+void bundle_past_fini(struct bundle_past *p);
+
 void bundle_fini(struct bundle *b);
 
 /* The two files; -1: not there. */
@@ -59,12 +68,16 @@ struct bundle_fds {
 #define BUNDLE_NO_FDS ((struct bundle_fds){-1, -1})
 void bundle_fds_close(struct bundle_fds *fds);
 
-/*
- * Writes both. `model` and `certs` are borrowed, the descriptors the caller's. ERR_LIMIT above
- * BUNDLE_MAX.
- */
-int bundle_write(const struct bundle_plan *plan, const struct model *model,
-                 const struct tls_set *certs, struct bundle_fds *out_fds) MUST_USE;
+/* What goes into a bundle; all borrowed. */
+struct bundle_content {
+    const struct bundle_plan *plan;
+    const struct model *model;
+    const struct tls_set *certs;
+    struct str recall; /* for the next loader; may be empty */
+};
+
+/* Writes both, which are the caller's. ERR_LIMIT above BUNDLE_MAX. */
+int bundle_write(const struct bundle_content *content, struct bundle_fds *out_fds) MUST_USE;
 /* Only the supervisor's part of the common file; the rest is not looked at. */
 int bundle_read_plan(int fd, struct bundle_plan *out_plan) MUST_USE;
 /* What runs: a configuration that has not changed is not read again. */
@@ -87,6 +100,6 @@ struct bundle_source {
  */
 int bundle_read(const struct bundle_source *source, struct bundle *out_bundle) MUST_USE;
 /* The same without a model: all that the next loader needs to know. */
-int bundle_read_certs(const struct bundle_source *source, struct tls_set *out_certs) MUST_USE;
+int bundle_read_past(const struct bundle_source *source, struct bundle_past *out_past) MUST_USE;
 
 #endif

@@ -8,6 +8,7 @@
 #ifndef HIVEDOOR_CONFIG_STORE_H
 #define HIVEDOOR_CONFIG_STORE_H
 
+#include "base/buf.h"
 #include "config/bundle.h"
 #include "config/diag.h"
 #include "config/model.h"
@@ -17,7 +18,9 @@
 
 /* What one look at all files gave; nothing is read twice. */
 struct store_found {
-    struct bundle bundle; /* model and certificates */
+    struct bundle bundle; /* model and certificates, but no id */
+    struct buf recall;    /* what the next loader need not read again, as long as the certificates
+                             stay as they are */
     uint8_t digest[32];   /* SHA-256 over the configuration file, every file substituted into it or
                              named by its keys, every certificate file's name and bytes, in a fixed
                              order: over what was read, so that a later change is seen as one */
@@ -31,11 +34,13 @@ struct store_found {
 };
 
 /*
- * Loads everything that `config_path` says. `previous` may be NULL. `out` is the caller's:
- * store_found_fini. ERR_SYNTAX when the configuration has errors (all in `diags`); a broken or
- * missing certificate is a warning, never an error: the site is refused on 443 until it is there.
+ * Loads everything that `config_path` says. `past` is what runs, or NULL: files that look as they
+ * did then are not read, and certificates that are good are kept (tls_match). `out` is the
+ * caller's: store_found_fini. ERR_SYNTAX when the configuration has errors (all in `diags`); a
+ * broken or missing certificate is a warning, never an error: the site is refused on 443 until it
+ * is there.
  */
-int store_load(const char *config_path, const struct tls_set *previous, struct diags *diags,
+int store_load(const char *config_path, const struct bundle_past *past, struct diags *diags,
                struct store_found *out) MUST_USE;
 void store_found_fini(struct store_found *f);
 /* Warns of every name that none of `certs` covers; after store_load, and after whatever else may

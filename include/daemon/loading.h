@@ -7,6 +7,7 @@
 #ifndef HIVEDOOR_DAEMON_LOADING_H
 #define HIVEDOOR_DAEMON_LOADING_H
 
+#include "base/buf.h"
 #include "base/err.h"
 #include "config/bundle.h"
 #include "config/diag.h"
@@ -19,13 +20,14 @@ struct loading_want {
     const char *config_path;
     const char
         *local_ca; /* folder of the local CA that signs for names without a certificate, or NULL */
-    const struct tls_set *previous; /* what runs, or NULL */
+    const struct bundle_past *past; /* what runs, or NULL */
 };
 
 struct loading {
     struct model *model;     /* owned */
     struct tls_set certs;    /* owned */
     struct bundle_plan plan; /* owned */
+    struct buf recall;       /* owned: for the next loader */
     size_t names;            /* names of the sites */
     size_t names_covered;    /* of which this many have a certificate */
 };

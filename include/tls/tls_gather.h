@@ -25,6 +25,12 @@ struct tls_gather *tls_gather_new(tls_note_fn note, void *arg);
 void tls_gather_free(struct tls_gather *g);
 /* As tls_matcher_add. */
 size_t tls_gather_add(struct tls_gather *g, const char *file, struct str bytes);
+/* As tls_matcher_add_known. */
+int tls_gather_add_known(struct tls_gather *g, const char *file, const struct tls_set *past,
+                         const struct tls_ref *refs, size_t count) MUST_USE;
+/* As tls_matcher_refs. */
+bool tls_gather_refs(const struct tls_gather *g, size_t file, const struct tls_places *places,
+                     struct tls_ref out_refs[static TLS_REFS_MAX], size_t *out_count);
 /* The certificates with key, chain and at least one name, in no particular order; the array and a
  * reference on each are the caller's. Issuers that are valid at `now` are preferred. */
 void tls_gather_finish(struct tls_gather *g, int64_t now, struct tls_cert ***out_certs,

@@ -17,7 +17,9 @@
 #include "base/err.h"
 #include "base/str.h"
 #include "tls/tls_cert.h"
+#include "tls/tls_places.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -52,6 +54,12 @@ void tls_matcher_free(struct tls_matcher *m);
 /* Takes the PEM (or DER) bytes of one file; `file` is copied. Files with neither certificate nor
  * key in them are ignored unless they look like broken PEM. Returns how many objects were found. */
 size_t tls_matcher_add(struct tls_matcher *m, const char *file, struct str bytes);
+/*
+ * Takes a file by what was in it when `past` was made, in its order. What belongs to `past` is
+ * borrowed until tls_matcher_free. ERR_SYNTAX, and nothing taken, when `past` has no such objects.
+ */
+int tls_matcher_add_known(struct tls_matcher *m, const char *file, const struct tls_set *past,
+                          const struct tls_ref *refs, size_t count) MUST_USE;
 /* What the files are matched against; everything is borrowed for the call. */
 struct tls_match_context {
     const struct tls_set *previous; /* the set that runs, or NULL */
@@ -62,5 +70,12 @@ struct tls_match_context {
 /* Matches. Always gives a set, maybe an empty one. */
 void tls_matcher_finish(struct tls_matcher *m, const struct tls_match_context *context,
                         struct tls_set *out_set);
+/*
+ * After tls_matcher_finish, for the `file`th that was added: where its objects
+ * are now. False when some are not there, when they are too many, or when there is something to say
+ * about the file each time it is read.
+ */
+bool tls_matcher_refs(const struct tls_matcher *m, size_t file, const struct tls_places *places,
+                      struct tls_ref out_refs[static TLS_REFS_MAX], size_t *out_count);
 
 #endif

@@ -36,6 +36,8 @@ struct tls_x509 {
 
 /* ERR_SYNTAX when it is no certificate. */
 int tls_x509_read(struct str der, struct tls_x509 *out) MUST_USE;
+/* The same out of a copy of its DER that begins at `der`. */
+struct tls_x509 tls_x509_moved(const struct tls_x509 *c, const char *der);
 /* The next dNSName as it is written; false at the end. `*rest` begins as tls_x509.names. */
 bool tls_x509_next_name(struct str *rest, struct str *out_name);
 /* Whether it was issued by itself, as far as names and key identifiers tell. */

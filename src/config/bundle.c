@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "config/bundle.h"
 
+#include <malloc.h>
 #include <stdlib.h>
 
 #include "base/fd.h"
@@ -12,11 +13,12 @@
 
 /*
  * Layout, in the numbers and strings of base/pack, of the common part: magic, plan (as one string),
- * id, configuration text, number of certificates, certificates. Of the secrets: magic, number of
- * files, their paths and bytes, number of keys, a key for each certificate in the same order, empty
- * where there is none. Addresses travel as text, through the parser that the configuration uses.
+ * id, configuration text, number of certificates, certificates, what is remembered of files (as one
+ * string). Of the secrets: magic, number of files, their paths and bytes, number of keys, a key for
+ * each certificate in the same order, empty where there is none. Addresses travel as text, through
+ * the parser that the configuration uses.
  */
-#define MAGIC_COMMON  UINT64_C(0x34304C444E424448) /* "HDBNDL04" */
+#define MAGIC_COMMON  UINT64_C(0x35304C444E424448) /* "HDBNDL05" */
 #define MAGIC_SECRETS UINT64_C(0x3330544352534448) /* "HDSRCT03" */
 #define PATH_BYTES    4096
 #define WATCH_MAX     100000
@@ -148,6 +150,7 @@ struct common {
     struct str id;
     struct str text;
     const struct tls_set *certs;
+    struct str recall;
 };
 
 static int pack_common(const struct common *c, struct buf *out)
@@ -168,12 +171,12 @@ static int pack_common(const struct common *c, struct buf *out)
     for (size_t i = 0; i < c->certs->count; i++) {
         tls_cert_pack(c->certs->certs[i], &p);
     }
+    pack_str(&p, c->recall);
     buf_fini(&head);
     return p.failed || inner.failed || c->certs->count > CERTS_MAX ? ERR_LIMIT : OK;
 }
 
-static int write_common(const struct bundle_plan *plan, const struct model *m,
-                        const struct tls_set *certs, int *out_fd)
+static int write_common(const struct bundle_content *content, int *out_fd)
 {
     uint8_t id[TLS_DIGEST_BYTES];
     struct buf text;
@@ -181,10 +184,11 @@ static int write_common(const struct bundle_plan *plan, const struct model *m,
 
     buf_init(&text, BUNDLE_MAX);
     buf_init(&all, BUNDLE_MAX);
-    int err = load_dump_brief(m, &text);
+    int err = load_dump_brief(content->model, &text);
     if (err == OK) {
-        id_of(buf_str(&text), m, id);
-        struct common c = {plan, str_n((const char *)id, sizeof(id)), buf_str(&text), certs};
+        id_of(buf_str(&text), content->model, id);
+        struct common c = {content->plan, str_n((const char *)id, sizeof(id)), buf_str(&text),
+                           content->certs, content->recall};
         err = pack_common(&c, &all);
     }
     if (err == OK) {
@@ -195,13 +199,12 @@ static int write_common(const struct bundle_plan *plan, const struct model *m,
     return err;
 }
 
-int bundle_write(const struct bundle_plan *plan, const struct model *model,
-                 const struct tls_set *certs, struct bundle_fds *out_fds)
+int bundle_write(const struct bundle_content *content, struct bundle_fds *out_fds)
 {
     struct bundle_fds fds = BUNDLE_NO_FDS;
 
-    int err = write_common(plan, model, certs, &fds.common);
-    err = err != OK ? err : write_secrets(model, certs, &fds.secrets);
+    int err = write_common(content, &fds.common);
+    err = err != OK ? err : write_secrets(content->model, content->certs, &fds.secrets);
     if (err != OK) {
         bundle_fds_close(&fds);
         return err;
@@ -317,7 +320,7 @@ static int unpack_certs(struct unpacker *u, struct sealed *home, struct tls_set 
         }
         set->count++;
     }
-    return unpack_done(u) ? OK : ERR_SYNTAX;
+    return OK;
 }
 
 static int model_of(const struct bundle_known *known, struct str text, struct bundle *b)
@@ -330,11 +333,19 @@ static int model_of(const struct bundle_known *known, struct str text, struct bu
     diags_init(&diags);
     int err = load_text(text, "bundle", false, &diags, &b->model);
     diags_fini(&diags);
+    /* Reading takes several times what the model keeps. */
+    (void)malloc_trim(0);
     return err;
 }
 
-/* Everything of the common part but the model, whose text is left to the caller. */
-static int unpack_common(struct sealed *home, struct bundle *b, struct str *out_text)
+/* What is left to the caller; lies in the common part. */
+struct rest {
+    struct str text;
+    struct str recall;
+};
+
+/* Everything of the common part but the model and what the next loader remembers. */
+static int unpack_common(struct sealed *home, struct bundle *b, struct rest *out)
 {
     struct str bytes = sealed_bytes(home);
     struct unpacker u;
@@ -344,12 +355,14 @@ static int unpack_common(struct sealed *home, struct bundle *b, struct str *out_
     }
     (void)unpack_str(&u, PLAN_MAX);
     struct str id = unpack_str(&u, sizeof(b->id));
-    *out_text = unpack_str(&u, BUNDLE_MAX);
+    out->text = unpack_str(&u, BUNDLE_MAX);
     if (u.failed || id.len != sizeof(b->id)) {
         return ERR_SYNTAX;
     }
     memcpy(b->id, id.ptr, sizeof(b->id));
-    return unpack_certs(&u, home, &b->certs);
+    int err = unpack_certs(&u, home, &b->certs);
+    out->recall = unpack_str(&u, BUNDLE_MAX);
+    return err != OK || unpack_done(&u) ? err : ERR_SYNTAX;
 }
 
 /* A model that is shared has its files already; without one they are not wanted. */
@@ -396,29 +409,24 @@ static int unpack_secrets(struct str bytes, struct bundle *b)
     return unpack_keys(&u, &b->certs);
 }
 
-static int read_parts(const struct bundle_source *source, bool with_model, struct bundle *b)
+static int read_secrets(const struct bundle_source *source, struct bundle *b)
 {
-    struct sealed *home;
-    struct str text;
-    int err = sealed_open(source->common, BUNDLE_MAX, &home);
-    if (err != OK) {
-        return err;
-    }
-    err = unpack_common(home, b, &text);
-    if (err == OK && with_model) {
-        err = model_of(source->known, text, b);
-    }
-    if (err == OK && source->secrets != NULL) {
-        err = unpack_secrets(sealed_bytes(source->secrets), b);
-    }
-    sealed_unref(home); /* the certificates hold on to it */
-    return err;
+    return source->secrets == NULL ? OK : unpack_secrets(sealed_bytes(source->secrets), b);
 }
 
 int bundle_read(const struct bundle_source *source, struct bundle *out_bundle)
 {
     struct bundle b = {0};
-    int err = read_parts(source, true, &b);
+    struct sealed *home;
+    struct rest rest;
+    int err = sealed_open(source->common, BUNDLE_MAX, &home);
+    if (err != OK) {
+        return err;
+    }
+    err = unpack_common(home, &b, &rest);
+    err = err != OK ? err : model_of(source->known, rest.text, &b);
+    err = err != OK ? err : read_secrets(source, &b);
+    sealed_unref(home); /* the certificates hold on to it */
     if (err != OK) {
         bundle_fini(&b);
         return err;
@@ -427,14 +435,29 @@ int bundle_read(const struct bundle_source *source, struct bundle *out_bundle)
     return OK;
 }
 
-int bundle_read_certs(const struct bundle_source *source, struct tls_set *out_certs)
+int bundle_read_past(const struct bundle_source *source, struct bundle_past *out_past)
 {
     struct bundle b = {0};
-    int err = read_parts(source, false, &b);
+    struct sealed *home;
+    struct rest rest;
+    int err = sealed_open(source->common, BUNDLE_MAX, &home);
     if (err != OK) {
-        bundle_fini(&b);
         return err;
     }
-    *out_certs = b.certs;
+    err = unpack_common(home, &b, &rest);
+    err = err != OK ? err : read_secrets(source, &b);
+    if (err != OK) {
+        bundle_fini(&b);
+        sealed_unref(home);
+        return err;
+    }
+    *out_past = (struct bundle_past){b.certs, rest.recall, home};
     return OK;
+}
+
+void bundle_past_fini(struct bundle_past *p)
+{
+    tls_set_fini(&p->certs);
+    sealed_unref(p->home);
+    *p = (struct bundle_past){.home = NULL};
 }

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "base/arena.h"
 #include "base/clock.h"
 #include "base/map.h"
 #include "base/mem.h"
@@ -10,10 +11,13 @@
 #include "config/files.h"
 #include "config/load.h"
 #include "config/substitute.h"
+#include "recall.h"
 #include "store_walk.h"
 #include "tls/tls_digest.h"
+#include "tls/tls_places.h"
 
-#define FILES_MAX (1024u * 1024) /* bytes of the list of substituted files */
+#define FILES_MAX  (1024u * 1024)      /* bytes of the list of substituted files */
+#define RECALL_MAX (64u * 1024 * 1024) /* bytes of what is remembered */
 
 /* --- certificates ---------------------------------------------------------------------------- */
 
@@ -30,6 +34,11 @@ struct gather {
     struct tls_digest *digest;
     struct tls_matcher *matcher;
     struct paths paths;
+    const struct bundle_past *past; /* borrowed, or NULL */
+    struct recall *recall;          /* of it */
+    struct recall_file *files;      /* owned: those that the matcher was given, in that order */
+    size_t file_count;
+    struct arena arena; /* their paths */
 };
 
 static void add_path(struct paths *p, const char *path)
@@ -47,11 +56,43 @@ static void digest_both(struct tls_digest *d, struct str path, struct str conten
     tls_digest_add(d, content);
 }
 
-static void gather_file(void *arg, const char *path, struct str bytes)
+static struct recall_file *new_file(struct gather *g)
+{
+    g->files = mem_grow(g->files, g->file_count + 1, sizeof(*g->files));
+    return &g->files[g->file_count++];
+}
+
+static struct str digest_str(const struct recall_file *f)
+{
+    return str_n((const char *)f->digest, sizeof(f->digest));
+}
+
+static void gather_file(void *arg, const char *path, const struct stat *st, struct str bytes)
 {
     struct gather *g = arg;
-    digest_both(g->digest, str_of(path), bytes);
+    struct recall_file *f = new_file(g);
+    *f = (struct recall_file){.path = arena_dup(&g->arena, str_of(path))};
+    recall_look_at(st, &f->look);
+    tls_digest_once(bytes, f->digest);
+    digest_both(g->digest, str_of(path), digest_str(f));
     (void)tls_matcher_add(g->matcher, path, bytes); /* other files in the folder are none of ours */
+}
+
+/* A file that looks as it did when the last loader read it has the same in it. */
+static bool gather_look(void *arg, const char *path, const struct stat *st)
+{
+    struct gather *g = arg;
+    struct recall_look look;
+    struct recall_file known;
+    recall_look_at(st, &look);
+    if (!recall_find(g->recall, str_of(path), &look, &known) ||
+        tls_matcher_add_known(g->matcher, path, &g->past->certs, known.refs, known.ref_count) !=
+            OK) {
+        return false;
+    }
+    *new_file(g) = known;
+    digest_both(g->digest, str_of(path), digest_str(&known));
+    return true;
 }
 
 static void gather_fault(void *arg, const char *path, const char *why)
@@ -195,20 +236,53 @@ static void paths_fini(struct paths *p)
     map_free(p->known);
 }
 
-int store_load(const char *config_path, const struct tls_set *previous, struct diags *diags,
+/* What the next loader need not read again. Without room for all there is none of it. */
+static void remember(struct gather *g, const struct tls_set *certs, int64_t now, struct buf *out)
+{
+    struct tls_places *places = tls_places_new(certs);
+    int err = OK;
+    for (size_t i = 0; i < g->file_count && err == OK; i++) {
+        struct recall_file *f = &g->files[i];
+        if (recall_is_settled(&f->look, now) &&
+            tls_matcher_refs(g->matcher, i, places, f->refs, &f->ref_count)) {
+            err = recall_add(out, f);
+        }
+    }
+    if (err != OK) {
+        buf_clear(out);
+    }
+    tls_places_free(places);
+}
+
+static void read_certs(struct gather *g, struct store_found *found)
+{
+    struct store_walk walk = {NULL, gather_file, gather_folder, gather_fault};
+    int64_t now = clock_wall_ms() / 1000; /* before the first look */
+    g->matcher = tls_matcher_new(gather_note, g);
+    g->recall = recall_new(g->past == NULL ? STR("") : g->past->recall);
+    arena_init(&g->arena, 64 * 1024);
+    walk.on_look = g->past == NULL ? NULL : gather_look;
+    store_walk_run(&walk, found->bundle.model, g);
+    match(g->matcher, found->bundle.model, g->past == NULL ? NULL : &g->past->certs,
+          &found->bundle.certs);
+    remember(g, &found->bundle.certs, now, &found->recall);
+    arena_fini(&g->arena);
+    recall_free(g->recall);
+    tls_matcher_free(g->matcher);
+    free(g->files);
+}
+
+int store_load(const char *config_path, const struct bundle_past *past, struct diags *diags,
                struct store_found *out)
 {
-    static const struct store_walk walk = {gather_file, gather_folder, gather_fault};
-    struct gather g = {.diags = diags};
+    struct gather g = {.diags = diags, .past = past};
     struct store_found found = {.watch = NULL};
     g.digest = tls_digest_new();
     g.paths.known = map_new();
     int err = read_model(&g, config_path, &found.bundle.model);
     if (err == OK) {
-        g.matcher = tls_matcher_new(gather_note, &g);
-        store_walk_run(&walk, found.bundle.model, &g);
-        match(g.matcher, found.bundle.model, previous, &found.bundle.certs);
-        tls_matcher_free(g.matcher);
+        buf_init(&found.recall, RECALL_MAX);
+        read_certs(&g, &found);
         tls_digest_finish(g.digest, found.digest);
         found.watch = g.paths.items;
         found.watch_count = g.paths.count;
@@ -225,6 +299,7 @@ void store_found_fini(struct store_found *f)
 {
     struct paths watch = {.items = f->watch, .count = f->watch_count};
     bundle_fini(&f->bundle);
+    buf_fini(&f->recall);
     paths_fini(&watch);
     *f = (struct store_found){.watch = NULL};
 }

@@ -89,7 +89,7 @@ static void visit_open(struct walk *walk, const char *path, int fd)
         fault(walk, path, strerror(errno));
         return;
     }
-    walk->w->on_file(walk->arg, path, str_n((const char *)walk->room, (size_t)len));
+    walk->w->on_file(walk->arg, path, &st, str_n((const char *)walk->room, (size_t)len));
     mem_wipe(walk->room, (size_t)len);
 }
 
@@ -152,12 +152,14 @@ static void visit(struct walk *walk, const struct entry *e)
 {
     struct stat st;
 
-    if (e->is_file) {
+    if (e->is_file && walk->w->on_look == NULL) {
         visit_file(walk, e);
     } else if (fstatat(e->folder, e->name, &st, 0) != 0) {
         fault(walk, e->path, strerror(errno));
     } else if (S_ISREG(st.st_mode)) {
-        visit_file(walk, e);
+        if (walk->w->on_look == NULL || !walk->w->on_look(walk->arg, e->path, &st)) {
+            visit_file(walk, e);
+        }
     } else if (S_ISDIR(st.st_mode) && e->depth < 2) {
         visit_folder(walk, e);
     } else if (e->depth == 0) {

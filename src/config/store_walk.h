@@ -3,14 +3,19 @@
 #ifndef HIVEDOOR_SRC_CONFIG_STORE_WALK_H
 #define HIVEDOOR_SRC_CONFIG_STORE_WALK_H
 
+#include <stdbool.h>
+#include <sys/stat.h>
+
 #include "base/str.h"
 #include "config/model.h"
 
 #define STORE_WALK_FILE_MAX (1024u * 1024)
 
 struct store_walk {
-    /* One file; `bytes` are borrowed and wiped afterwards. */
-    void (*on_file)(void *arg, const char *path, struct str bytes);
+    /* Whether this file need not be read: it is known by its looks. NULL: none is. */
+    bool (*on_look)(void *arg, const char *path, const struct stat *st);
+    /* One file as it looked before it was read; `bytes` are borrowed and wiped afterwards. */
+    void (*on_file)(void *arg, const char *path, const struct stat *st, struct str bytes);
     /* A folder that is walked. */
     void (*on_folder)(void *arg, const char *path);
     /* A path that cannot be read, or a file that is too large. */

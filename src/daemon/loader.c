@@ -21,18 +21,17 @@ struct parcel {
     size_t count;
 };
 
-/* Certificates that run now, so that a half-written pair does not replace them. */
-static bool read_previous(struct tls_set *out)
+/* What runs now: its files need not be read again, and a half-written pair must not replace it. */
+static bool read_past(struct bundle_past *out)
 {
+    struct bundle_source source = {.common = ROLE_FD_PREVIOUS};
     bool is_read = false;
 
-    *out = (struct tls_set){NULL, 0};
-    if (fcntl(ROLE_FD_PREVIOUS, F_GETFD) >= 0) {
-        struct bundle_source source = {.common = ROLE_FD_PREVIOUS};
-        if (sealed_open(ROLE_FD_SECRETS, BUNDLE_MAX, &source.secrets) == OK) {
-            is_read = bundle_read_certs(&source, out) == OK;
-            sealed_unref(source.secrets);
-        }
+    *out = (struct bundle_past){.home = NULL};
+    if (fcntl(ROLE_FD_PREVIOUS, F_GETFD) >= 0 &&
+        sealed_open(ROLE_FD_SECRETS, BUNDLE_MAX, &source.secrets) == OK) {
+        is_read = bundle_read_past(&source, out) == OK;
+        sealed_unref(source.secrets);
     }
     return is_read;
 }
@@ -42,7 +41,8 @@ static int write_bundles(const struct loading *l, struct parcel *p, struct diags
     struct diag_place place = {STR("bundle"), 0, 0};
     struct bundle_fds fds = BUNDLE_NO_FDS;
 
-    int err = bundle_write(&l->plan, l->model, &l->certs, &fds);
+    struct bundle_content content = {&l->plan, l->model, &l->certs, buf_str(&l->recall)};
+    int err = bundle_write(&content, &fds);
     if (err != OK) {
         diags_add(diags, DIAG_ERROR, place,
                   "configuration and certificates could not be put together: %s", err_text(err));
@@ -56,21 +56,21 @@ static int write_bundles(const struct loading *l, struct parcel *p, struct diags
 
 static void load_all(const struct role_args *args, struct diags *diags, struct parcel *p)
 {
-    struct tls_set previous;
+    struct bundle_past past;
     struct loading loading;
 
-    bool has_previous = read_previous(&previous);
+    bool has_past = read_past(&past);
     struct loading_want want = {
         .config_path = args->config == NULL ? CONFIG_FD_PATH : args->config,
         .local_ca = args->local_ca,
         /* The local authority signs anew; what it signed before is nothing to hold on to. */
-        .previous = args->local_ca == NULL && has_previous ? &previous : NULL,
+        .past = args->local_ca == NULL && has_past ? &past : NULL,
     };
     if (loading_run(&want, diags, &loading) == OK) {
         (void)!write_bundles(&loading, p, diags);
         loading_fini(&loading);
     }
-    tls_set_fini(&previous);
+    bundle_past_fini(&past);
 }
 
 static void on_message(void *arg, const struct wire_msg *m, int *fds, size_t nfds)

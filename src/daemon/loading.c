@@ -177,22 +177,27 @@ int loading_run(const struct loading_want *want, struct diags *diags, struct loa
     struct loading l = {.model = NULL};
     struct store_found found;
 
-    int err = store_load(want->config_path, want->previous, diags, &found);
+    int err = store_load(want->config_path, want->past, diags, &found);
     if (err != OK) {
         return err;
     }
     l.model = found.bundle.model;
     l.certs = found.bundle.certs;
+    l.recall = found.recall;
     make_plan(&found, &l);
+    size_t found_count = l.certs.count;
     masked_detect(l.model, NULL);
     if (want->local_ca != NULL) {
         sign_missing(want, l.model, &l.certs, diags);
     }
     store_report_missing(want->config_path, l.model, &l.certs, diags);
-    err = prove(l.model, &l.certs, want->previous, diags);
+    err = prove(l.model, &l.certs, want->past == NULL ? NULL : &want->past->certs, diags);
     if (err != OK) {
         loading_fini(&l);
         return err;
+    }
+    if (want->local_ca != NULL || l.certs.count != found_count) {
+        buf_clear(&l.recall); /* it speaks of other places */
     }
     count_names(&l);
     *out = l;
@@ -204,4 +209,5 @@ void loading_fini(struct loading *l)
     model_free(l->model);
     tls_set_fini(&l->certs);
     bundle_plan_fini(&l->plan);
+    buf_fini(&l->recall);
 }

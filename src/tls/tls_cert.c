@@ -265,8 +265,8 @@ static int copy_chain(struct cert_box *box, const struct str *chain, size_t coun
     struct tls_x509 x;
 
     box->cert.chain = arena_alloc(&box->arena, count * sizeof(struct str));
-    for (size_t i = 0; i < count; i++) {
-        if (chain[i].len > DER_MAX || tls_x509_read(chain[i], &x) != OK) {
+    for (size_t i = 0; i < count; i++) { /* the leaf was read already */
+        if (chain[i].len > DER_MAX || (i > 0 && tls_x509_read(chain[i], &x) != OK)) {
             return ERR_SYNTAX;
         }
         box->cert.chain[i] = arena_dup(&box->arena, chain[i]);

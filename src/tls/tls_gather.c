@@ -17,14 +17,18 @@
 #define NOTE_MAX 768
 
 struct found_key {
-    struct str der; /* owned, secret */
-    uint8_t id[32];
+    struct str der; /* owned, secret; of a known one borrowed */
+    bool is_known;
+    const struct found_cert *of; /* the first certificate that it belongs to */
     size_t file;
     bool used;
 };
 
 struct found_cert {
-    struct str der;      /* owned */
+    struct str der; /* owned; of a known one borrowed */
+    bool is_known;
+    struct tls_cert *former; /* borrowed: what was made of it the last time; NULL: a new one */
+    uint8_t fingerprint[32];
     struct tls_x509 x;   /* of it */
     X509 *for_signature; /* owned; parsed when a signature has to be looked at */
     size_t *files;       /* owned: every file that has it */
@@ -33,10 +37,23 @@ struct found_cert {
     bool signs;                      /* it signed another one */
 };
 
+/* Of the two one. */
+struct object {
+    const struct found_cert *cert;
+    const struct found_key *key;
+};
+
+struct found_file {
+    char *name;             /* owned */
+    struct object *objects; /* owned; in their order */
+    size_t count;
+    bool is_noted; /* there is something to say about it whenever it is read */
+};
+
 struct tls_gather {
     tls_note_fn note;
     void *note_arg;
-    char **files; /* owned */
+    struct found_file *files; /* owned */
     size_t file_count;
     struct found_cert **certs; /* owned */
     size_t cert_count;
@@ -65,17 +82,22 @@ void tls_gather_free(struct tls_gather *g)
         return;
     }
     for (size_t i = 0; i < g->key_count; i++) {
-        mem_secret_free((char *)(uintptr_t)g->keys[i]->der.ptr, g->keys[i]->der.len);
+        if (!g->keys[i]->is_known) {
+            mem_secret_free((char *)(uintptr_t)g->keys[i]->der.ptr, g->keys[i]->der.len);
+        }
         free(g->keys[i]);
     }
     for (size_t i = 0; i < g->cert_count; i++) {
         X509_free(g->certs[i]->for_signature);
-        free((char *)(uintptr_t)g->certs[i]->der.ptr);
+        if (!g->certs[i]->is_known) {
+            free((char *)(uintptr_t)g->certs[i]->der.ptr);
+        }
         free(g->certs[i]->files);
         free(g->certs[i]);
     }
     for (size_t i = 0; i < g->file_count; i++) {
-        free(g->files[i]);
+        free(g->files[i].name);
+        free(g->files[i].objects);
     }
     map_free(g->by_fingerprint);
     map_free(g->by_subject);
@@ -104,7 +126,7 @@ void tls_gather_note(const struct tls_gather *g, enum tls_note_kind kind, const 
 
 static const char *last_file(const struct tls_gather *g)
 {
-    return g->files[g->file_count - 1];
+    return g->files[g->file_count - 1].name;
 }
 
 static void add_file_to(struct found_cert *c, size_t file)
@@ -116,32 +138,82 @@ static void add_file_to(struct found_cert *c, size_t file)
     c->files[c->file_count++] = file;
 }
 
+static void note_bad(struct tls_gather *g, const char *text)
+{
+    g->files[g->file_count - 1].is_noted = true;
+    tls_gather_note(g, TLS_NOTE_BAD_FILE, last_file(g), "%s", text);
+}
+
+static void add_object(struct tls_gather *g, struct object object)
+{
+    struct found_file *f = &g->files[g->file_count - 1];
+
+    f->objects = mem_grow(f->objects, f->count + 1, sizeof(*f->objects));
+    f->objects[f->count++] = object;
+}
+
+/* The certificate with this digest, which one of the files had already, or NULL. */
+static struct found_cert *cert_again(struct tls_gather *g, const uint8_t fingerprint[static 32])
+{
+    struct found_cert *c = map_get(g->by_fingerprint, str_n((const char *)fingerprint, 32));
+
+    if (c != NULL) {
+        add_file_to(c, g->file_count - 1);
+        add_object(g, (struct object){.cert = c});
+    }
+    return c;
+}
+
+static void put_cert(struct tls_gather *g, struct found_cert *c)
+{
+    add_file_to(c, g->file_count - 1);
+    add_object(g, (struct object){.cert = c});
+    (void)map_put(g->by_fingerprint, str_n((const char *)c->fingerprint, 32), c);
+    c->same_subject = map_put(g->by_subject, c->x.subject, c);
+    g->certs = mem_grow(g->certs, g->cert_count + 1, sizeof(struct found_cert *));
+    g->certs[g->cert_count++] = c;
+}
+
 static void take_cert(struct tls_gather *g, struct str der)
 {
     uint8_t fingerprint[32];
     struct tls_x509 x;
 
     if (tls_x509_read(der, &x) != OK) {
-        tls_gather_note(g, TLS_NOTE_BAD_FILE, last_file(g),
-                        "holds a certificate that does not decode; write the file anew");
+        note_bad(g, "holds a certificate that does not decode; write the file anew");
         return;
     }
     /* A TRUSTED CERTIFICATE has more behind the certificate, which is not part of it. */
     tls_digest_once(x.der, fingerprint);
-    struct str by = str_n((const char *)fingerprint, sizeof(fingerprint));
-    struct found_cert *c = map_get(g->by_fingerprint, by);
-    if (c != NULL) {
-        add_file_to(c, g->file_count - 1);
+    if (cert_again(g, fingerprint) != NULL) {
         return;
     }
-    c = NEW(struct found_cert);
+    struct found_cert *c = NEW(struct found_cert);
     c->der = str_n(mem_dup(x.der.ptr, x.der.len), x.der.len);
-    REQUIRE(tls_x509_read(c->der, &c->x) == OK); /* the same, out of memory that stays */
-    add_file_to(c, g->file_count - 1);
-    (void)map_put(g->by_fingerprint, by, c);
-    c->same_subject = map_put(g->by_subject, c->x.subject, c);
-    g->certs = mem_grow(g->certs, g->cert_count + 1, sizeof(struct found_cert *));
-    g->certs[g->cert_count++] = c;
+    c->x = tls_x509_moved(&x, c->der.ptr); /* the same, out of memory that stays */
+    memcpy(c->fingerprint, fingerprint, sizeof(fingerprint));
+    put_cert(g, c);
+}
+
+/* `der` is copied, or borrowed if it is known. */
+static void see_key(struct tls_gather *g, const uint8_t id[static 32], struct str der,
+                    bool is_known)
+{
+    struct found_key *k = map_get(g->by_key_id, str_n((const char *)id, 32));
+
+    if (k == NULL) {
+        k = NEW(struct found_key);
+        *k = (struct found_key){.der = der, .is_known = is_known, .file = g->file_count - 1};
+        if (!is_known) {
+            char *copy = mem_secret_new(der.len);
+            memcpy(copy, der.ptr, der.len);
+            k->der.ptr = copy;
+        }
+        (void)map_put(g->by_key_id, str_n((const char *)id, 32), k);
+        g->keys = mem_grow(g->keys, g->key_count + 1, sizeof(struct found_key *));
+        g->keys[g->key_count++] = k;
+    }
+    add_object(g, (struct object){.key = k});
 }
 
 static void take_key(struct tls_gather *g, struct str der)
@@ -149,23 +221,10 @@ static void take_key(struct tls_gather *g, struct str der)
     uint8_t id[32];
 
     if (tls_cert_key_id(der, id) != OK) {
-        tls_gather_note(g, TLS_NOTE_BAD_FILE, last_file(g),
-                        "holds a private key that does not decode; write the file anew");
+        note_bad(g, "holds a private key that does not decode; write the file anew");
         return;
     }
-    struct str by = str_n((const char *)id, sizeof(id));
-    if (map_get(g->by_key_id, by) != NULL) {
-        return;
-    }
-    struct found_key *k = NEW(struct found_key);
-    char *copy = mem_secret_new(der.len);
-    memcpy(copy, der.ptr, der.len);
-    k->der = str_n(copy, der.len);
-    memcpy(k->id, id, sizeof(id));
-    k->file = g->file_count - 1;
-    (void)map_put(g->by_key_id, by, k);
-    g->keys = mem_grow(g->keys, g->key_count + 1, sizeof(struct found_key *));
-    g->keys[g->key_count++] = k;
+    see_key(g, id, der, false);
 }
 
 static void on_object(void *arg, enum tls_pem_kind kind, struct str der)
@@ -176,23 +235,123 @@ static void on_object(void *arg, enum tls_pem_kind kind, struct str der)
     case TLS_PEM_CERT: take_cert(g, der); break;
     case TLS_PEM_KEY: take_key(g, der); break;
     case TLS_PEM_ENCRYPTED:
-        tls_gather_note(g, TLS_NOTE_BAD_FILE, last_file(g),
-                        "holds an encrypted private key, and nobody is there to type a passphrase; "
-                        "write it out plain with: openssl pkey -in OLD -out NEW");
+        note_bad(g, "holds an encrypted private key, and nobody is there to type a passphrase; "
+                    "write it out plain with: openssl pkey -in OLD -out NEW");
         break;
     case TLS_PEM_BROKEN:
-        tls_gather_note(g, TLS_NOTE_BAD_FILE, last_file(g),
-                        "holds a PEM block that is cut short or damaged; half-written?");
+        note_bad(g, "holds a PEM block that is cut short or damaged; half-written?");
         break;
     }
 }
 
+static void begin_file(struct tls_gather *g, const char *file)
+{
+    g->files = mem_grow(g->files, g->file_count + 1, sizeof(*g->files));
+    g->files[g->file_count++] = (struct found_file){.name = str_dup(str_of(file))};
+}
+
 size_t tls_gather_add(struct tls_gather *g, const char *file, struct str bytes)
 {
-    g->files = mem_grow(g->files, g->file_count + 1, sizeof(char *));
-    g->files[g->file_count++] = str_dup(str_of(file));
+    begin_file(g, file);
     return tls_pem_read(bytes, on_object, g);
 }
+
+/* ---- files that are known ---- */
+
+static bool has_all(const struct tls_set *past, const struct tls_ref *refs, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (refs[i].cert >= past->count) {
+            return false;
+        }
+        const struct tls_cert *c = past->certs[refs[i].cert];
+        if (refs[i].part == TLS_REF_KEY ? c->key.len == 0 : refs[i].part >= c->chain_count) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool know_cert(struct tls_gather *g, struct tls_cert *former, size_t part)
+{
+    struct tls_x509 x;
+    uint8_t fingerprint[32];
+
+    if (part == 0) {
+        memcpy(fingerprint, former->fingerprint, sizeof(fingerprint));
+    } else {
+        tls_digest_once(former->chain[part], fingerprint);
+    }
+    if (cert_again(g, fingerprint) != NULL) {
+        return true;
+    }
+    if (tls_x509_read(former->chain[part], &x) != OK) {
+        return false;
+    }
+    struct found_cert *c = NEW(struct found_cert);
+    *c = (struct found_cert){.der = former->chain[part], .is_known = true, .x = x};
+    memcpy(c->fingerprint, fingerprint, sizeof(fingerprint));
+    c->former = part == 0 ? former : NULL;
+    put_cert(g, c);
+    return true;
+}
+
+static bool know_key(struct tls_gather *g, const struct tls_cert *former)
+{
+    uint8_t id[32];
+
+    if (tls_cert_key_id(former->key, id) != OK) {
+        return false;
+    }
+    see_key(g, id, former->key, true);
+    return true;
+}
+
+int tls_gather_add_known(struct tls_gather *g, const char *file, const struct tls_set *past,
+                         const struct tls_ref *refs, size_t count)
+{
+    if (!has_all(past, refs, count)) {
+        return ERR_SYNTAX;
+    }
+    begin_file(g, file);
+    for (size_t i = 0; i < count; i++) {
+        struct tls_cert *c = past->certs[refs[i].cert];
+        /* They were read when they came. */
+        REQUIRE(refs[i].part == TLS_REF_KEY ? know_key(g, c) : know_cert(g, c, refs[i].part));
+    }
+    return OK;
+}
+
+static bool place_of(const struct tls_places *places, const struct object *o, struct tls_ref *out)
+{
+    if (o->cert != NULL) {
+        return tls_places_find(places, o->cert->fingerprint, out);
+    }
+    bool is_there = o->key->of != NULL && tls_places_find(places, o->key->of->fingerprint, out) &&
+                    out->part == 0;
+    out->part = TLS_REF_KEY;
+    return is_there;
+}
+
+bool tls_gather_refs(const struct tls_gather *g, size_t file, const struct tls_places *places,
+                     struct tls_ref out_refs[static TLS_REFS_MAX], size_t *out_count)
+{
+    REQUIRE(file < g->file_count);
+    const struct found_file *f = &g->files[file];
+
+    if (f->is_noted || f->count > TLS_REFS_MAX) {
+        return false;
+    }
+    for (size_t i = 0; i < f->count; i++) {
+        if (!place_of(places, &f->objects[i], &out_refs[i])) {
+            return false;
+        }
+    }
+    *out_count = f->count;
+    return true;
+}
+
+/* ---- chains ---- */
 
 static bool share_file(const struct found_cert *a, const struct found_cert *b)
 {
@@ -313,10 +472,10 @@ static struct str source_of(const struct tls_gather *g, const struct found_cert 
 {
     for (size_t i = 0; i < c->file_count; i++) {
         if (c->files[i] == k->file) {
-            return str_n(dst, str_copy(dst, cap, str_of(g->files[k->file])));
+            return str_n(dst, str_copy(dst, cap, str_of(g->files[k->file].name)));
         }
     }
-    (void)snprintf(dst, cap, "%s + %s", g->files[c->files[0]], g->files[k->file]);
+    (void)snprintf(dst, cap, "%s + %s", g->files[c->files[0]].name, g->files[k->file].name);
     return str_of(dst);
 }
 
@@ -329,18 +488,39 @@ static const char *why_not(int rc)
                            : "it does not decode; write the file anew";
 }
 
+/* Whether what is made now would be the same as the last time. */
+static bool is_former(const struct tls_cert *former, const struct chain *chain, struct str key,
+                      struct str source)
+{
+    if (former == NULL || former->chain_count != chain->count || !str_eq(former->key, key) ||
+        !str_eq(former->source, source)) {
+        return false;
+    }
+    for (size_t i = 0; i < chain->count; i++) {
+        if (!str_eq(former->chain[i], chain->der[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
 /* NULL when it is not usable; then a note says why, unless it is a CA that lies around. */
 static struct tls_cert *make_cert(struct tls_gather *g, struct found_cert *c, struct found_key *key,
                                   int64_t now)
 {
     char source[NOTE_MAX];
-    const char *file = g->files[c->files[0]];
+    const char *file = g->files[c->files[0]].name;
     struct chain chain;
     struct tls_cert *cert = NULL;
 
     build_chain(g, c, now, &chain);
-    int rc = tls_cert_new(chain.der, chain.count, key->der,
-                          source_of(g, c, key, source, sizeof(source)), &cert);
+    struct str from = source_of(g, c, key, source, sizeof(source));
+    int rc = OK;
+    if (is_former(c->former, &chain, key->der, from)) {
+        cert = tls_cert_ref(c->former);
+    } else {
+        rc = tls_cert_new(chain.der, chain.count, key->der, from, &cert);
+    }
     if (rc != OK) {
         tls_gather_note(g, TLS_NOTE_BAD_FILE, file, "a certificate is not used: %s", why_not(rc));
         return NULL;
@@ -380,7 +560,7 @@ static void note_rest(struct tls_gather *g)
 {
     for (size_t i = 0; i < g->key_count; i++) {
         if (!g->keys[i]->used) {
-            tls_gather_note(g, TLS_NOTE_NO_LEAF, g->files[g->keys[i]->file],
+            tls_gather_note(g, TLS_NOTE_NO_LEAF, g->files[g->keys[i]->file].name,
                             "a private key belongs to none of the certificates; half-written?");
         }
     }
@@ -399,12 +579,13 @@ void tls_gather_finish(struct tls_gather *g, int64_t now, struct tls_cert ***out
             map_get(g->by_key_id, str_n((const char *)c->x.public_id, TLS_PUBLIC_ID));
         if (key == NULL) {
             if (!c->signs && !c->x.is_ca) {
-                tls_gather_note(g, TLS_NOTE_NO_KEY, g->files[c->files[0]],
+                tls_gather_note(g, TLS_NOTE_NO_KEY, g->files[c->files[0]].name,
                                 "no file has the private key of this certificate; half-written?");
             }
             continue;
         }
         key->used = true;
+        key->of = key->of == NULL ? c : key->of;
         certs[count] = make_cert(g, c, key, now);
         count += certs[count] != NULL ? 1 : 0;
     }

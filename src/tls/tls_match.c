@@ -54,6 +54,18 @@ size_t tls_matcher_add(struct tls_matcher *m, const char *file, struct str bytes
     return tls_gather_add(m->gather, file, bytes);
 }
 
+int tls_matcher_add_known(struct tls_matcher *m, const char *file, const struct tls_set *past,
+                          const struct tls_ref *refs, size_t count)
+{
+    return tls_gather_add_known(m->gather, file, past, refs, count);
+}
+
+bool tls_matcher_refs(const struct tls_matcher *m, size_t file, const struct tls_places *places,
+                      struct tls_ref out_refs[static TLS_REFS_MAX], size_t *out_count)
+{
+    return tls_gather_refs(m->gather, file, places, out_refs, out_count);
+}
+
 /* Order of the names, then of the kind: certificates that compete for the same place are equal. */
 static int compare_place(const struct tls_cert *a, const struct tls_cert *b)
 {

@@ -16,6 +16,7 @@
 
 #define NAME_DNS          (TLS_DER_CONTEXT | 2) /* RFC 5280 section 4.2.1.6 */
 #define SEC1_PARAMETERS   (TLS_DER_CONTEXT_SEQUENCE | 0)
+#define PARAMETERS_MAX    64
 #define SEC1_PUBLIC       (TLS_DER_CONTEXT_SEQUENCE | 1)
 #define TBS_VERSION       (TLS_DER_CONTEXT_SEQUENCE | 0)
 #define TBS_EXTENSIONS    (TLS_DER_CONTEXT_SEQUENCE | 3)
@@ -33,13 +34,21 @@ static bool is_oid(struct str content, const char *oid)
 static void digest_of(char kind, struct str parameters, struct str key,
                       uint8_t out_id[static TLS_PUBLIC_ID])
 {
-    struct tls_digest *d = tls_digest_new();
+    uint8_t all[1 + 1 + PARAMETERS_MAX + TLS_DIGEST_BYTES];
 
-    tls_digest_add(d, str_n(&kind, 1));
-    tls_digest_add(d, parameters);
-    tls_digest_add(d, key);
-    tls_digest_finish(d, out_id);
-    tls_digest_free(d);
+    /* Parameters of a named curve are its OID. What is longer counts by its digest, as the key
+     * does, and is told apart by its length. */
+    bool is_short = parameters.len <= PARAMETERS_MAX;
+    all[0] = (uint8_t)kind;
+    all[1] = is_short ? (uint8_t)parameters.len : UINT8_MAX;
+    size_t len = is_short ? parameters.len : TLS_DIGEST_BYTES;
+    if (is_short) {
+        memcpy(all + 2, parameters.ptr, len);
+    } else {
+        tls_digest_once(parameters, all + 2);
+    }
+    tls_digest_once(key, all + 2 + len);
+    tls_digest_once(str_n((const char *)all, 2 + len + TLS_DIGEST_BYTES), out_id);
 }
 
 /* The bytes of a BIT STRING of whole bytes. */
@@ -349,6 +358,25 @@ int tls_x509_read(struct str der, struct tls_x509 *out)
     }
     *out = c;
     return OK;
+}
+
+static struct str moved(const struct tls_x509 *c, struct str s, const char *der)
+{
+    return s.len == 0 ? STR("") : str_n(der + (s.ptr - c->der.ptr), s.len);
+}
+
+struct tls_x509 tls_x509_moved(const struct tls_x509 *c, const char *der)
+{
+    struct tls_x509 copy = *c;
+
+    copy.der = str_n(der, c->der.len);
+    copy.serial = moved(c, c->serial, der);
+    copy.issuer = moved(c, c->issuer, der);
+    copy.subject = moved(c, c->subject, der);
+    copy.names = moved(c, c->names, der);
+    copy.subject_key_id = moved(c, c->subject_key_id, der);
+    copy.authority_key_id = moved(c, c->authority_key_id, der);
+    return copy;
 }
 
 bool tls_x509_next_name(struct str *rest, struct str *out_name)

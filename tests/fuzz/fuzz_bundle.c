@@ -39,7 +39,7 @@ static void check_again(const struct bundle *b, const struct bundle_plan *plan)
 {
     struct bundle_fds fds;
     struct bundle_plan again;
-    REQUIRE(bundle_write(plan, b->model, &b->certs, &fds) == OK);
+    REQUIRE(bundle_write(&(struct bundle_content){plan, b->model, &b->certs, STR("")}, &fds) == OK);
     REQUIRE(bundle_read_plan(fds.common, &again) == OK);
     REQUIRE(again.http_count == plan->http_count && again.workers == plan->workers);
     REQUIRE(again.watch_count == plan->watch_count);

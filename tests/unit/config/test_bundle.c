@@ -81,7 +81,7 @@ static void test_bundle_plan_comes_back(void **state)
     struct bundle_fds fds;
     (void)state;
     plan_init(&plan);
-    assert_int_equal(bundle_write(&plan, m, &none, &fds), OK);
+    assert_int_equal(bundle_write(&(struct bundle_content){&plan, m, &none, STR("")}, &fds), OK);
     assert_int_equal(bundle_read_plan(fds.common, &back), OK);
     assert_int_equal(back.http_count, 2);
     assert_true(addr_eq(&back.http[1], &plan.http[1]));
@@ -131,7 +131,7 @@ static void test_bundle_keys_lie_apart(void **state)
     (void)state;
     set_init(&set);
     struct str key = set.certs[0]->key;
-    assert_int_equal(bundle_write(&plan, m, &set, &fds), OK);
+    assert_int_equal(bundle_write(&(struct bundle_content){&plan, m, &set, STR("")}, &fds), OK);
     assert_false(file_has(fds.common, key));
     assert_true(file_has(fds.secrets, key));
     for (int with_keys = 0; with_keys < 2; with_keys++) {
@@ -164,7 +164,8 @@ static void test_bundle_shares_an_equal_model(void **state)
         struct bundle b;
         struct bundle_known known = {.model = first.model};
         memcpy(known.id, first.id, sizeof(known.id));
-        assert_int_equal(bundle_write(&plan, m, &none, &fds), OK);
+        assert_int_equal(bundle_write(&(struct bundle_content){&plan, m, &none, STR("")}, &fds),
+                         OK);
         model_free(m);
         struct bundle_source source = {.common = fds.common, .known = i == 0 ? NULL : &known};
         assert_int_equal(bundle_read(&source, &b), OK);
@@ -191,7 +192,7 @@ static void test_bundle_certificates_outlive_it(void **state)
     struct model *m = load("version: 1\n");
     (void)state;
     set_init(&set);
-    assert_int_equal(bundle_write(&plan, m, &set, &fds), OK);
+    assert_int_equal(bundle_write(&(struct bundle_content){&plan, m, &set, STR("")}, &fds), OK);
     assert_int_equal(read_with(&fds, true, &b), OK);
     struct tls_cert *kept = tls_cert_ref(b.certs.certs[0]);
     bundle_fini(&b);
@@ -250,7 +251,7 @@ static void test_bundle_survives_damage(void **state)
     (void)state;
     plan_init(&plan);
     set_init(&set);
-    assert_int_equal(bundle_write(&plan, m, &set, &fds), OK);
+    assert_int_equal(bundle_write(&(struct bundle_content){&plan, m, &set, STR("")}, &fds), OK);
     damage(&fds, false);
     damage(&fds, true);
     bundle_fds_close(&fds);

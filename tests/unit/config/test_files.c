@@ -265,7 +265,7 @@ static void test_files_travel_with_the_keys(void **state)
     char text[4096];
     assert_int_equal(read_all(p, &m, text, sizeof(text)), OK);
     struct bundle_fds fds;
-    assert_int_equal(bundle_write(&plan, m, &none, &fds), OK);
+    assert_int_equal(bundle_write(&(struct bundle_content){&plan, m, &none, STR("")}, &fds), OK);
     for (int with_keys = 0; with_keys < 2; with_keys++) {
         struct bundle_source source = {.common = fds.common};
         struct bundle b;

@@ -93,15 +93,25 @@ struct result {
     int err;
 };
 
-static void result_init(struct result *r, const struct place *p, const struct tls_set *previous)
+static void result_init_past(struct result *r, const struct place *p,
+                             const struct bundle_past *past)
 {
     *r = (struct result){.err = OK};
     diags_init(&r->diags);
-    r->err = store_load(p->config, previous, &r->diags, &r->all);
+    r->err = store_load(p->config, past, &r->diags, &r->all);
     if (r->err == OK) {
         r->found = r->all.bundle;
         store_report_missing(p->config, r->found.model, &r->found.certs, &r->diags);
     }
+}
+
+static void result_init(struct result *r, const struct place *p, const struct tls_set *previous)
+{
+    struct bundle_past past = {.home = NULL};
+    if (previous != NULL) {
+        past.certs = *previous;
+    }
+    result_init_past(r, p, previous == NULL ? NULL : &past);
 }
 
 static void result_fini(struct result *r)
