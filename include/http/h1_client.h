@@ -19,7 +19,8 @@ struct h1_client;
 /* What a worker's codecs share: one receive buffer for all (data is handled in one pass). */
 struct h1_scratch {
     char *bytes; /* owned by the worker */
-    size_t len;  /* 64 kB */
+    size_t len;
+    struct deadline_class *gulps; /* borrowed, of GULP_WAIT_MS; NULL: each piece is read at once */
 };
 
 /* Takes the stream. An idle client keeps read interest: bytes or EOF while idle close it (a

@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 #include "h1_server_impl.h"
+#include "net/gulp.h"
 
 #include <stdlib.h>
 
@@ -87,6 +88,7 @@ static void dispose(struct h1_server *s)
 {
     s->state = H1_SERVER_CLOSED;
     loop_task_cancel(&s->work);
+    gulp_end(&s->gulp);
     if (looks_whole(s)) {
         stream_abort(s->stream);
     } else {
@@ -179,6 +181,7 @@ static void finish_exchange(struct h1_server *s)
     bool complete = s->in == H1_HALF_DONE;
     s->channel.events = NULL;
     s->stalled = false;
+    gulp_end(&s->gulp);
     arena_reset(&s->arena);
     if (!complete || !s->keeps_alive || s->last) {
         s->state = H1_SERVER_LINGER;

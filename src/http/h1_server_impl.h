@@ -61,6 +61,7 @@ struct h1_server {
     struct h1_chunk chunk;
     struct body in_body;
     uint64_t in_left;
+    struct gulp *gulp;  /* owned; NULL unless a body comes fast */
     struct buf out_buf; /* bytes that the stream did not take yet */
     uint64_t out_left;
     enum body_kind out_kind;

@@ -5,9 +5,10 @@
 #include "h1_server_impl.h"
 #include "http/framing.h"
 #include "http/trailer.h"
+#include "net/gulp.h"
 
 /* Most empty lines and heads handled before others get their turn. */
-#define READS_A_TURN 4
+#define READS_A_TURN 2
 
 static void begin_exchange(struct h1_server *s, enum why bad)
 {
@@ -256,6 +257,43 @@ static void on_input_end(struct h1_server *s, int err)
     h1_server_end(s, why);
 }
 
+/* After a piece of `n` bytes: how much of a body of known length is worth the next wake-up. */
+static void wait_for_more(struct h1_server *s, size_t n)
+{
+    bool is_body =
+        s->state == H1_SERVER_EXCHANGE && s->in == H1_HALF_BODY && s->in_body.kind == BODY_LENGTH;
+
+    if (!is_body) {
+        gulp_end(&s->gulp);
+    } else if (s->scratch->gulps != NULL) {
+        size_t here = buf_len(&s->in_buf);
+        gulp_took(&s->gulp, s->stream, s->scratch->gulps, n,
+                  s->in_left > here ? s->in_left - here : 0);
+    }
+}
+
+/* Bytes from the stream, behind those that wait. What cannot be handled now is kept. */
+static void take(struct h1_server *s, struct str bytes)
+{
+    if (buf_len(&s->in_buf) > 0) {
+        if (buf_append_str(&s->in_buf, bytes) != OK) {
+            h1_server_end(s, WHY_INTERNAL);
+            return;
+        }
+        h1_server_resume(s);
+        return;
+    }
+    size_t used = handle_all(s, bytes);
+    if (h1_server_is_closed(s)) {
+        return;
+    }
+    if (used < bytes.len && buf_append_str(&s->in_buf, str_from(bytes, used)) != OK) {
+        h1_server_end(s, WHY_INTERNAL);
+        return;
+    }
+    h1_server_arm(s);
+}
+
 void h1_server_on_readable(struct h1_server *s)
 {
     if (buf_len(&s->in_buf) > 0 && s->state == H1_SERVER_EXCHANGE) {
@@ -274,24 +312,12 @@ void h1_server_on_readable(struct h1_server *s)
             on_input_end(s, err);
             return;
         }
-        if (buf_len(&s->in_buf) > 0) {
-            if (buf_append(&s->in_buf, s->scratch->bytes, n) != OK) {
-                h1_server_end(s, WHY_INTERNAL);
-                return;
-            }
-            h1_server_resume(s);
-        } else {
-            size_t used = handle_all(s, str_n(s->scratch->bytes, n));
-            if (h1_server_is_closed(s)) {
-                return;
-            }
-            if (used < n && buf_append(&s->in_buf, s->scratch->bytes + used, n - used) != OK) {
-                h1_server_end(s, WHY_INTERNAL);
-                return;
-            }
-            h1_server_arm(s);
+        take(s, str_n(s->scratch->bytes, n));
+        if (h1_server_is_closed(s)) {
+            return;
         }
-        if (h1_server_is_closed(s) || n < s->scratch->len) {
+        wait_for_more(s, n);
+        if (n < s->scratch->len) {
             return; /* a short read means drained */
         }
     }

@@ -383,7 +383,7 @@ void conn_open(struct conn *c, struct str early, bool is_http2)
     conn_set_state(c, CONN_OPEN);
     deadline_clear(&c->deadline);
     c->http = is_http2 ? http2_server(c)
-                       : h1_server_base(h1_server_new(c->stream, &p->scratch, &p->current->limits,
+                       : h1_server_base(h1_server_new(c->stream, &p->wide, &p->current->limits,
                                                       &http_events, c));
     server_start(c->http, early);
     /* A connection that sends nothing at first is not better than a slow header. */

@@ -5,6 +5,7 @@
 #include "base/heap.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "net/gulp.h"
 #include "net/listener.h"
 #include "proxy/conn.h"
 #include "proxy/policy_auth.h"
@@ -14,6 +15,7 @@
 #include <sys/random.h>
 
 #define SCRATCH_BYTES (64 * 1024)
+#define WIDE_BYTES    GULP_MAX
 #define LINK_IDLE_MS  60000
 #define HURRY_MS      50
 /* Of a container's memory, what workers may hold: the other processes, kernel buffers and what
@@ -54,7 +56,10 @@ struct proxy *proxy_new(const struct proxy_env *env)
     p->loop = env->loop;
     p->slot = env->slot;
     p->scratch.len = SCRATCH_BYTES;
-    p->scratch.bytes = mem_new(SCRATCH_BYTES);
+    p->scratch.bytes = mem_new(WIDE_BYTES);
+    p->wide = p->scratch;
+    p->wide.len = WIDE_BYTES;
+    p->wide.gulps = deadline_class_new(p->loop, GULP_WAIT_MS);
     p->tls_worker = tls_worker_new(p->loop);
     handshakes_init(&p->handshakes, p->loop, p->slot);
     p->handshakes.before = before_handshakes;
@@ -107,6 +112,7 @@ void proxy_free(struct proxy *p)
     for (unsigned i = 0; i < p->deadline_count; i++) {
         deadline_class_free(p->deadlines[i]);
     }
+    deadline_class_free(p->wide.gulps);
     loop_hook_remove(&p->flush_logs);
     free(p->scratch.bytes);
     free(p);

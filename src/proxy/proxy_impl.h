@@ -21,6 +21,7 @@ struct proxy {
     struct loop *loop;
     struct slot *slot;
     struct h1_scratch scratch;
+    struct h1_scratch wide; /* the same memory, and more of it, for the bodies of requests */
     struct tls_worker *tls_worker;
     struct upstream *upstream;
     struct policy_auth *auth; /* owned */

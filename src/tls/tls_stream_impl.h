@@ -16,7 +16,7 @@
 #include "tls/tls_bio.h"
 
 #define TLS_RECORD_MAX 16384        /* RFC 8446 section 5.1 */
-#define TLS_SCRATCH    (128 * 1024) /* most ciphertext received at once */
+#define TLS_SCRATCH    (132 * 1024) /* most ciphertext received at once: 128 kB of plain text */
 #define TLS_FILLS_MAX  4            /* receives a call, then the next turn goes on */
 #define TLS_SPARES     16           /* output memory kept for the next writer */
 /* Above STREAM_OUT_HIGH nothing more is taken; the last record and an alert must still fit. */

@@ -2,6 +2,8 @@
 """Streams flow at once: every piece arrives before its sender sends the next one. Measured by a
 handshake between the two ends, never by time."""
 
+import socket
+import ssl
 import threading
 
 import pytest
@@ -85,6 +87,107 @@ def test_an_upload_arrives_piece_by_piece(door, script, kind):
             ends.wait()
         raw.send(end)
         assert raw.response()[0] == 200
+
+
+BIG = [100_000, 1, 16384, 70_000, 3, 8192, 8191, 131_072, 131_073, 12_000, 2, 40_000, 5]
+
+
+@pytest.mark.parametrize("tls", [True, False])
+def test_small_pieces_behind_large_ones_arrive(door, script, tls):
+    """A body that came fast is waited for in large pieces: a small one must not be held back."""
+    ends = Ends()
+
+    def act(raw):
+        raw.until("\r\n\r\n")
+        for size in BIG:
+            raw.exactly(size)
+            ends.arrived.release()
+        raw.exactly(1 << 20)
+        raw.send("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+    s = script(act)
+    d = door(names=["a.test"], sites={"a.test": {"to": s.url, "http": "serve"}})
+    with Raw(d.connect_tls("a.test") if tls else d.connect()) as raw:
+        raw.send(f"POST /up HTTP/1.1\r\nHost: a.test\r\n"
+                 f"Content-Length: {sum(BIG) + (1 << 20)}\r\n\r\n")
+        for size in BIG:
+            raw.send(b"x" * size)
+            ends.wait()
+        raw.send(b"y" * (1 << 20))
+        assert raw.response()[0] == 200
+
+
+class Cut:
+    """A TLS client that holds its records in its hands, and sends what it likes of them."""
+
+    def __init__(self, d, name):
+        self.into, self.out = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self.sock = d.connect("https")
+        self.tls = d.tls_context().wrap_bio(self.into, self.out, server_hostname=name)
+        self.whole(self.tls.do_handshake)
+
+    def whole(self, step):
+        """Until `step` has what it needs; all that it says is sent."""
+        while True:
+            try:
+                got = step()
+                self.sock.sendall(self.out.read())
+                return got
+            except ssl.SSLWantReadError:
+                self.sock.sendall(self.out.read())
+                self.into.write(self.sock.recv(65536))
+
+    def records(self, data):
+        self.tls.write(data)
+        return self.out.read()
+
+
+@pytest.fixture
+def cut_upload(door, script):
+    """A client within an upload of 2 MB whose first 256 kB have arrived; what the service got tells
+    by its semaphore, and whether all came."""
+    ends = Ends()
+    ended = []
+
+    def act(raw):
+        raw.until("\r\n\r\n")
+        raw.exactly(1 << 18)
+        ends.arrived.release()
+        try:
+            for _ in range(STEPS):
+                raw.exactly(16000)
+                ends.arrived.release()
+        except (AssertionError, OSError):  # closed
+            ended.append(True)
+            ends.arrived.release()
+    s = script(act)
+    d = door(names=["a.test"], sites={"a.test": s.url})
+    client = Cut(d, "a.test")
+    client.sock.sendall(client.records(
+        f"POST /up HTTP/1.1\r\nHost: a.test\r\nContent-Length: {1 << 21}\r\n\r\n".encode()
+        + b"x" * (1 << 18)))
+    ends.wait()
+    with client.sock:
+        yield client, ends, ended
+
+
+def test_records_in_halves_go_on_when_they_are_whole(cut_upload):
+    client, ends, ended = cut_upload
+    for i in range(STEPS):
+        record = client.records(b"x" * 16000)
+        at = 1 + i * (len(record) - 2) // STEPS
+        client.sock.sendall(record[:at])
+        client.sock.sendall(record[at:])
+        ends.wait()
+    assert not ended
+
+
+def test_half_a_record_and_the_end_is_the_end_at_once(cut_upload):
+    client, ends, ended = cut_upload
+    record = client.records(b"x" * 16000)
+    client.sock.sendall(record[:8000])
+    client.sock.shutdown(socket.SHUT_WR)
+    ends.wait()
+    assert ended
 
 
 def test_both_ways_at_once(door, script):
