@@ -7,7 +7,7 @@
  * Words: a region is 4 MB of address space at a multiple of its size; the first span of a region
  * holds what is known of the others, apart from what is handed out. A span is 64 kB and cut into
  * slots of one class, or the beginning of a larger piece. A spare span is free and still has its
- * pages; heap_trim gives those back. Pages that were never written cost nothing, and above 6 kB a
+ * pages; heap_trim gives those back. Pages that were never written cost nothing, and above 5 kB a
  * piece shares none with another.
  *
  * Freed slots are marked, and linked through pointers that are mixed with a secret: freeing twice

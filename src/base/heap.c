@@ -25,7 +25,7 @@
 #define PAGE_BYTES ((size_t)4096)
 /* Above, a piece has pages of its own: those that it does not touch cost nothing, and base/fold may
  * give them back. */
-#define PAGED_MIN ((size_t)6 << 10)
+#define PAGED_MIN ((size_t)5 << 10)
 #define HUGE_HEAD PAGE_BYTES /* before a huge piece, on the page of its region's header */
 
 /* A free slot. */

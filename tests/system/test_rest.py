@@ -25,7 +25,7 @@ class Idle:
         else:
             context = d.tls_context()
             context.maximum_version = getattr(ssl.TLSVersion, kind)
-            self.end = Raw(d.connect_tls("a.test", context, ragged=False))
+            self.end = Raw(d.connect_tls("a.test", context))
 
     def ask(self, body=None):
         if self.is_h2:

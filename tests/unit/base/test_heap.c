@@ -40,9 +40,9 @@ static void test_heap_every_size_has_room_and_alignment(void **state)
         assert_int_equal((uintptr_t)p % 16, 0);
         assert_true(heap_room(p) >= size);
         /* An eighth above small sizes, the rest of a page or of a span above large ones. */
-        size_t lost = size > 32 * KIB ? SPAN : size > 6 * KIB ? 4 * KIB : size / 8 + 16;
+        size_t lost = size > 32 * KIB ? SPAN : size > 5 * KIB ? 4 * KIB : size / 8 + 16;
         assert_true(heap_room(p) <= size + lost || size > MIB);
-        assert_true(size <= 6 * KIB || (uintptr_t)p % 4096 == 0);
+        assert_true(size <= 5 * KIB || (uintptr_t)p % 4096 == 0);
         memset(p, 0x5a, heap_room(p));
         heap_give(p);
     }
