@@ -28,13 +28,15 @@ struct loading {
     struct tls_set certs;    /* owned */
     struct bundle_plan plan; /* owned */
     struct buf recall;       /* owned: for the next loader */
-    size_t names;            /* names of the sites */
+    size_t names;            /* of loading_count_names: names of the sites */
     size_t names_covered;    /* of which this many have a certificate */
 };
 
 /* Fills all of `out`, or returns ERR_SYNTAX with everything said in `diags`, and `out` untouched.
  * A certificate that OpenSSL cannot use is dropped with a warning. */
 int loading_run(const struct loading_want *want, struct diags *diags, struct loading *out) MUST_USE;
+/* Fills in how many names there are, for who shows it. */
+void loading_count_names(struct loading *l);
 void loading_fini(struct loading *l);
 
 #endif

@@ -64,6 +64,7 @@ static int check_file(const char *path, bool dump)
         if (dump) {
             status = print_dump(loading.model);
         } else {
+            loading_count_names(&loading);
             print_summary(path, &loading);
         }
         loading_fini(&loading);

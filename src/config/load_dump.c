@@ -5,6 +5,7 @@
 #include "config/load.h"
 #include "config/values.h"
 #include "load_dump_part.h"
+#include "load_part.h"
 
 void dump_put(struct dump *d, const char *fmt, ...)
 {
@@ -221,7 +222,8 @@ static void put_rest(struct dump *d, const struct model *m)
 
 static int dump_model(const struct model *m, bool is_brief, struct buf *out)
 {
-    struct dump d = {.out = out, .err = OK, .model = m, .is_brief = is_brief};
+    struct dump d = {
+        .out = out, .err = OK, .model = m, .eject = load_eject_default(), .is_brief = is_brief};
     dump_put(&d, "version: 1\ncertificates: ");
     dump_texts(&d, m->certificates, m->certificate_count);
     put_acme(&d, &m->acme);

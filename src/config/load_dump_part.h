@@ -13,6 +13,7 @@ struct dump {
     struct buf *out;
     int err;
     const struct model *model; /* what sites inherit from */
+    struct model_eject eject;  /* the default */
     bool is_brief;             /* what a site or route has by default is left out */
 };
 

@@ -22,11 +22,10 @@ static bool has_default_hold(const struct dump *d, const struct model_route *r)
     return r->hold.wait_ms == d->model->hold.wait_ms && r->hold.requests == d->model->hold.requests;
 }
 
-static bool has_default_eject(const struct model_route *r)
+static bool has_default_eject(const struct dump *d, const struct model_route *r)
 {
-    struct model_eject e = load_eject_default();
-    return r->eject.errors == e.errors && r->eject.first_ms == e.first_ms &&
-           r->eject.longest_ms == e.longest_ms && r->eject.percent == e.percent;
+    return r->eject.errors == d->eject.errors && r->eject.first_ms == d->eject.first_ms &&
+           r->eject.longest_ms == d->eject.longest_ms && r->eject.percent == d->eject.percent;
 }
 
 static void put_bounds(struct dump *d, const struct model_route *r)
@@ -60,7 +59,7 @@ static bool is_bare(const struct dump *d, const struct model_route *r)
            are_equal(&r->timeouts, &d->model->timeouts) && r->to.pin.len == 0 &&
            !r->to.is_external && has_default_limits(d, r) && dump_are_defaults(&r->rules) &&
            r->balance.kind == MODEL_BALANCE_LEAST && has_default_hold(d, r) &&
-           r->bound.requests == 0 && r->health.interval_ms == 0 && has_default_eject(r);
+           r->bound.requests == 0 && r->health.interval_ms == 0 && has_default_eject(d, r);
 }
 
 static void put_route(struct dump *d, const struct model_route *r)
@@ -97,7 +96,7 @@ static void put_route(struct dump *d, const struct model_route *r)
     if (!d->is_brief || r->health.interval_ms > 0) {
         dump_health(d, &r->health);
     }
-    if (!d->is_brief || !has_default_eject(r)) {
+    if (!d->is_brief || !has_default_eject(d, r)) {
         dump_eject(d, &r->eject);
     }
     dump_verify(d, "        ", &r->to);

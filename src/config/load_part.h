@@ -15,9 +15,10 @@
 
 struct load {
     const struct yaml_tree *tree;
-    struct model *model; /* being filled */
-    const char *folder;  /* where relative paths start; NULL: they stay as they are */
-    struct map *files;   /* kind and path -> the model_file of both */
+    struct model *model;      /* being filled */
+    const char *folder;       /* where relative paths start; NULL: they stay as they are */
+    struct map *files;        /* kind and path -> the model_file of both */
+    struct model_eject eject; /* where a site says nothing: found once, not for each site */
 };
 
 /* What a site hands down to its routes. */

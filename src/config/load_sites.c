@@ -139,7 +139,7 @@ static void load_site(struct load *l, const struct yaml_node *key, const struct 
                                        .pin = {"", 0},
                                        .balance = {.name = {"", 0}},
                                        .health = {.path = {"", 0}, .host = {"", 0}},
-                                       .eject = load_eject_default(),
+                                       .eject = l->eject,
                                        .hold = l->model->hold};
     site->name = STR("");
     site->redirect = STR("");
@@ -172,6 +172,7 @@ void load_sites(struct load *l)
     }
     m->sites = arena_zalloc(&m->arena, (sites->count + 1) * sizeof(*m->sites));
     m->site_count = sites->count;
+    l->eject = load_eject_default();
     for (size_t i = 0; i < sites->count; i++) {
         load_site(l, &sites->keys[i], &sites->values[i], &m->sites[i]);
     }

@@ -159,19 +159,6 @@ static void make_plan(struct store_found *found, struct loading *l)
     plan->watch_count = found->watch_count;
 }
 
-static void count_names(struct loading *l)
-{
-    struct str *names = NULL;
-    struct coverage *covered = coverage_new(&l->certs);
-
-    l->names = model_names(l->model, &names);
-    for (size_t i = 0; i < l->names; i++) {
-        l->names_covered += coverage_has(covered, names[i]);
-    }
-    coverage_free(covered);
-    free(names);
-}
-
 int loading_run(const struct loading_want *want, struct diags *diags, struct loading *out)
 {
     struct loading l = {.model = NULL};
@@ -199,7 +186,6 @@ int loading_run(const struct loading_want *want, struct diags *diags, struct loa
     if (want->local_ca != NULL || l.certs.count != found_count) {
         buf_clear(&l.recall); /* it speaks of other places */
     }
-    count_names(&l);
     *out = l;
     return OK;
 }
@@ -210,4 +196,17 @@ void loading_fini(struct loading *l)
     tls_set_fini(&l->certs);
     bundle_plan_fini(&l->plan);
     buf_fini(&l->recall);
+}
+
+void loading_count_names(struct loading *l)
+{
+    struct str *names = NULL;
+    struct coverage *covered = coverage_new(&l->certs);
+
+    l->names = model_names(l->model, &names);
+    for (size_t i = 0; i < l->names; i++) {
+        l->names_covered += coverage_has(covered, names[i]);
+    }
+    coverage_free(covered);
+    free(names);
 }

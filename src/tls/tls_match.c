@@ -10,6 +10,7 @@
 #include "tls/tls_sni.h"
 
 #define FILE_MAX 1100
+#define GONE_FEW 8
 
 struct tls_matcher {
     struct tls_gather *gather; /* owned */
@@ -180,16 +181,56 @@ static void keep_for(struct choice *ch, const struct tls_sni *before, const stru
     }
 }
 
-static void keep_previous(struct choice *ch, const struct tls_match_context *context)
+/* Whether one of those that are in no file any more covers the name: for others nothing can be
+ * lost. */
+static bool is_at_risk(struct tls_cert *const *gone, size_t count, struct str name)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (tls_cert_covers(gone[i], name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static size_t find_gone(const struct choice *ch, const struct tls_set *previous,
+                        struct tls_cert **out_gone)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < previous->count; i++) {
+        if (map_get(ch->chosen, fingerprint_of(previous->certs[i])) == NULL) {
+            out_gone[count++] = previous->certs[i];
+        }
+    }
+    return count;
+}
+
+static void keep_names(struct choice *ch, const struct tls_match_context *context,
+                       struct tls_cert *const *gone, size_t gone_count)
 {
     struct tls_sni *before = tls_sni_new(context->previous, ch->now);
     struct tls_sni *after = tls_sni_new(ch->set, ch->now);
 
     for (size_t i = 0; i < context->wanted_count; i++) {
-        keep_for(ch, before, after, context->wanted[i]);
+        /* With many of them it is quicker to look at each name. */
+        if (gone_count > GONE_FEW || is_at_risk(gone, gone_count, context->wanted[i])) {
+            keep_for(ch, before, after, context->wanted[i]);
+        }
     }
     tls_sni_free(before);
     tls_sni_free(after);
+}
+
+static void keep_previous(struct choice *ch, const struct tls_match_context *context)
+{
+    struct tls_cert **gone = mem_array(context->previous->count + 1, sizeof(*gone));
+    size_t count = find_gone(ch, context->previous, gone);
+
+    if (count > 0) {
+        keep_names(ch, context, gone, count);
+    }
+    free(gone);
 }
 
 static void note_taken(const struct choice *ch)
