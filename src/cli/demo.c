@@ -258,7 +258,7 @@ static void leave_signals_to_the_daemon(void)
 _Noreturn static void serve(int fd)
 {
     struct demo d = {.loop = loop_new(),
-                     .scratch = {mem_new(SCRATCH_BYTES), SCRATCH_BYTES},
+                     .scratch = {mem_new(SCRATCH_BYTES), SCRATCH_BYTES, NULL},
                      .limits = {HEAD_BYTES, HEAD_FIELDS}};
     leave_signals_to_the_daemon();
     listener_new(d.loop, fd, on_accept, &d);

@@ -218,8 +218,9 @@ static struct buf play(struct loop *loop, struct str bytes, unsigned flags, unsi
     static const struct h1_limits limits = {.head_bytes = 600, .fields = 12};
     static char scratch_bytes[SCRATCH_BYTES];
     static char whole_bytes[65536];
-    const struct h1_scratch scratch = cut == 0 ? (struct h1_scratch){whole_bytes, 65536}
-                                               : (struct h1_scratch){scratch_bytes, SCRATCH_BYTES};
+    const struct h1_scratch scratch = cut == 0
+                                          ? (struct h1_scratch){whole_bytes, 65536, NULL}
+                                          : (struct h1_scratch){scratch_bytes, SCRATCH_BYTES, NULL};
     struct run r = {.pauses = (cut & 1) != 0};
     r.fake.stream = (struct stream){.ops = &fake_ops, .loop = loop, .fd = -1};
     arena_init(&r.arena, 1024);

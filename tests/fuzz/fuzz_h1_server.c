@@ -426,8 +426,9 @@ static void play(struct run *r, struct str bytes, unsigned cut)
     static const struct h1_limits limits = {.head_bytes = 600, .fields = 12};
     static char scratch_bytes[SCRATCH_BYTES];
     static char whole_bytes[65536];
-    const struct h1_scratch scratch = cut == 0 ? (struct h1_scratch){whole_bytes, 65536}
-                                               : (struct h1_scratch){scratch_bytes, SCRATCH_BYTES};
+    const struct h1_scratch scratch = cut == 0
+                                          ? (struct h1_scratch){whole_bytes, 65536, NULL}
+                                          : (struct h1_scratch){scratch_bytes, SCRATCH_BYTES, NULL};
     r->server = h1_server_new(&r->fake.stream, &scratch, &limits, &server_events, r);
     h1_server_start(r->server, (struct str){0});
     unsigned seed = cut;

@@ -255,8 +255,9 @@ static void play(struct run *r, struct loop *loop, struct str bytes, unsigned fl
 {
     static char scratch_bytes[SCRATCH_BYTES];
     static char whole_bytes[65536];
-    const struct h1_scratch scratch = cut == 0 ? (struct h1_scratch){whole_bytes, 65536}
-                                               : (struct h1_scratch){scratch_bytes, SCRATCH_BYTES};
+    const struct h1_scratch scratch = cut == 0
+                                          ? (struct h1_scratch){whole_bytes, 65536, NULL}
+                                          : (struct h1_scratch){scratch_bytes, SCRATCH_BYTES, NULL};
     *r = (struct run){.pauses = (cut & 1) != 0};
     run_init(r, loop, &scratch, flags);
     unsigned seed = cut;

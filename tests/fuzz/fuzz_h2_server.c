@@ -411,8 +411,9 @@ static struct run *play(struct loop *loop, struct str bytes, unsigned flags, uns
     static const char preface[] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0";
     static char scratch_bytes[SCRATCH_BYTES];
     static char whole_bytes[65536];
-    const struct h1_scratch scratch = cut == 0 ? (struct h1_scratch){whole_bytes, 65536}
-                                               : (struct h1_scratch){scratch_bytes, SCRATCH_BYTES};
+    const struct h1_scratch scratch = cut == 0
+                                          ? (struct h1_scratch){whole_bytes, 65536, NULL}
+                                          : (struct h1_scratch){scratch_bytes, SCRATCH_BYTES, NULL};
     const struct h2_server_options options = {.limits = {.head = {600, 12},
                                                          .streams = ASKS_MAX,
                                                          .window = 65535,
