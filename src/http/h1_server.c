@@ -137,10 +137,21 @@ void h1_server_last(struct h1_server *s)
     s->last = true;
 }
 
+/* Nothing is under way, and the client is told that nothing was cut off (RFC 8446 section 6.1), if
+ * the kernel takes it at once. */
+static void end_idle(struct h1_server *s, enum why why)
+{
+    int err = stream_shutdown(s->stream);
+    (void)err;
+    h1_server_end(s, why);
+}
+
 void h1_server_expire(struct h1_server *s, enum why why)
 {
     if (s->state == H1_SERVER_HEAD) {
         h1_server_refuse(s, why);
+    } else if (s->state == H1_SERVER_IDLE) {
+        end_idle(s, why);
     } else if (s->state != H1_SERVER_CLOSED) {
         h1_server_end(s, why);
     }
@@ -252,7 +263,7 @@ static void on_work(void *arg)
         h1_server_resume(s);
     }
     if (s->state == H1_SERVER_IDLE && s->draining) {
-        h1_server_end(s, WHY_DRAINED);
+        end_idle(s, WHY_DRAINED);
         return;
     }
     h1_server_settle(s);

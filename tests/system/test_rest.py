@@ -25,6 +25,7 @@ class Idle:
         else:
             context = d.tls_context()
             context.maximum_version = getattr(ssl.TLSVersion, kind)
+            context.options &= ~ssl.OP_IGNORE_UNEXPECTED_EOF  # close_notify, or it is no end
             self.end = Raw(d.connect_tls("a.test", context))
 
     def ask(self, body=None):
