@@ -25,12 +25,14 @@ class Life:
 
 @dataclass
 class Events:
-    """`lives` by host name, from now on and for those that run already."""
+    """`lives` by host name: of those that run, and from now on. The engine remembers 256 events: of
+    those that started before, nothing says when."""
     engine: object
     lives: dict = field(default_factory=dict)
 
     def __post_init__(self):
         self.skew = time.time() - time.monotonic()
+        self._note_running()
         command = ["--format", "{{json .}}", "--filter", "type=container"]
         command += [f"--filter=event={event}" for event in ("start", "kill", "die")]
         self.process = subprocess.Popen(
@@ -38,6 +40,12 @@ class Events:
             stdin=subprocess.DEVNULL, text=True, env=dict(os.environ, **self.engine.environment()))
         self.thread = threading.Thread(target=self._read, daemon=True)
         self.thread.start()
+
+    def _note_running(self):
+        form = '{{.ID}} {{.Label "com.docker.swarm.service.name"}}'
+        for line in self.engine.docker("ps", "--no-trunc", "--format", form).splitlines():
+            container, _, service = line.partition(" ")
+            self.lives[container[:SHORT]] = Life(service, start=float("-inf"))
 
     def _read(self):
         for line in self.process.stdout:
@@ -60,6 +68,11 @@ class Events:
         return sorted((life for life in list(self.lives.values())
                        if life.service == service and life.start is not None),
                       key=lambda life: life.start)
+
+    def ended(self, service, since):
+        """Those of its tasks' lives that ended after that, in the order of their end."""
+        return sorted((life for life in self.of(service)
+                       if life.end is not None and life.end > since), key=lambda life: life.end)
 
     def nobody(self, service):
         """[(from, to)]: the times in which no task of the service ran."""

@@ -85,17 +85,19 @@ def trusting(authority):
 
 def measure(engine, events, service, ask):
     """One update of a service under clients; gives the parts of the gap in seconds."""
-    wait_for("the engine has told of its task", lambda: events.of(service), 30)
-    old = events.of(service)[-1]
-    clients = Clients(ask)
+    begin, clients = time.monotonic(), Clients(ask)
+
+    def successor():
+        return next((life for life in events.of(service) if life.start > begin), None)
+
     try:
         wait_for("clients are answered", lambda: len(clients.answered) > 20, 30)
         update(engine, service)
-        wait_for("the successor has started", lambda: events.of(service)[-1] is not old, 30)
-        new = events.of(service)[-1]
+        new = wait_for("the successor has started", successor, 30)
         wait_for("it answers", lambda: sum(t > new.start for t in clients.answered) > 20, 30)
     finally:
         clients.stop()
+    old = events.ended(service, begin)[-1]
     answered = sorted(clients.answered)
     gap = max(later - earlier for earlier, later in zip(answered, answered[1:]))
     first = min(t for t in answered if t > new.start)
